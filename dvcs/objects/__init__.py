@@ -1,0 +1,1 @@
+"""Git objects, items as text, and media: bytes that are named by their content."""
