@@ -1,0 +1,1 @@
+"""Images as bytes: what a header says, pixels on demand, hashes."""
