@@ -73,12 +73,16 @@ def simple_name(text: str, what: str) -> str:
     """
     Return the name of a source or subset: an id that is also fit to be typed in a selector.
 
-    Raises UnsafeName as `item_id` does, naming `what` it is.
+    Raises UnsafeName as `item_id` does, and for one that is too long for a folder, naming `what`
+    it is.
     """
     try:
-        return item_id(text)
+        name = item_id(text)
     except UnsafeName as error:
         raise UnsafeName(f"{what} {error}", hint=f"give the {what} another name") from None
+    if is_cut(quote(name)):
+        raise UnsafeName(f"{what} '{name[:40]}...' is too long", hint="use a shorter name")
+    return name
 
 
 def quote(name: str) -> str:

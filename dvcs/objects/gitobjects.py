@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from enum import IntEnum
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -28,7 +29,9 @@ _MODES = frozenset({MODE_FILE, MODE_EXECUTABLE, MODE_LINK, MODE_TREE, MODE_COMMI
 
 _SIGNATURE = re.compile(rb"([^<>]*?) ?<([^<>]*)> (-?[0-9]{1,18}) ([+-])([0-9]{2,4})([0-9]{2})\Z")
 _HEX = re.compile(rb"[0-9a-f]{40}\Z")
+_ENTRY = re.compile(rb"([0-7]{5,6}) ([^/\0]*)\0(.{20})", re.DOTALL)
 _FORBIDDEN_NAMES = frozenset({b"", b".", b"..", b".git", b"git~1"})
+_LONGEST_FORBIDDEN = 6
 
 
 class Kind(IntEnum):
@@ -112,22 +115,20 @@ def decode_tree(data: bytes) -> list[TreeEntry]:
     Raises:
         CorruptObject: the bytes are no tree, or hold a name that must not reach a disk (`..`).
     """
-    entries = []
-    at, end = 0, len(data)
-    while at < end:
-        space = data.find(b" ", at, at + 8)
-        zero = data.find(b"\0", space)
-        mode, name = data[at:space], data[space + 1 : zero]
-        at = zero + 1 + OID_SIZE
-        if space < 0 or zero < 0 or at > end or not mode.isdigit():
-            raise CorruptObject("a tree is cut off or malformed")
-        if name.lower() in _FORBIDDEN_NAMES or b"/" in name:
+    found = _ENTRY.findall(data)
+    # What the pattern does not match is skipped, so the lengths tell whether it matched all.
+    if sum([len(mode) + len(name) for mode, name, _ in found]) + 22 * len(found) != len(data):
+        raise CorruptObject("a tree is cut off or malformed")
+    entries = [TreeEntry(name, _mode(mode), oid) for mode, name, oid in found]
+    for name, _, _ in entries:
+        if len(name) < _LONGEST_FORBIDDEN and name.lower() in _FORBIDDEN_NAMES:
             raise CorruptObject(f"a tree holds the forbidden name '{_text(name)}'")
-        try:
-            entries.append(TreeEntry(name, int(mode, 8), data[zero + 1 : at]))
-        except ValueError:
-            raise CorruptObject(f"tree entry '{_text(name)}' has no octal mode") from None
     return entries
+
+
+@cache
+def _mode(text: bytes) -> int:
+    return int(text, 8)
 
 
 def encode_commit(commit: Commit) -> bytes:
