@@ -1,0 +1,26 @@
+"""
+Where formats read from and write to: trees of files with `/` paths, in a stable order.
+
+    source.py    `Source`: what all sources can do; a folder, files in memory
+    archive.py   zip and tar as sources, with limits that count real bytes
+    sink.py      `Sink`: a folder, a zip, files in memory; written whole or not at all
+    origins.py   where the bytes of one media file can be had
+"""
+
+from dvcs.files.origins import BytesOrigin, PathOrigin, image_size
+from dvcs.files.sink import FolderSink, MemorySink, Sink, ZipSink
+from dvcs.files.source import FolderSource, MemorySource, Source, open_source
+
+__all__ = [
+    "BytesOrigin",
+    "FolderSink",
+    "FolderSource",
+    "MemorySink",
+    "MemorySource",
+    "PathOrigin",
+    "Sink",
+    "Source",
+    "ZipSink",
+    "image_size",
+    "open_source",
+]

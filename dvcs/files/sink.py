@@ -1,0 +1,358 @@
+"""
+Writing a dataset's files: to a folder, a zip, or memory.
+
+A format writes paths with `/`, in any order; every path is checked. A folder is staged beside its
+target and moved there when all is written, so an error, Ctrl-C or a full disk leaves the target as
+it was. The same calls make the same bytes.
+"""
+
+import io
+import os
+import secrets
+import shutil
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+
+from dvcs.errors import DvcsError, UnsafeName, UsageError
+from dvcs.files.origins import Copying, copy_file
+from dvcs.model import Item, Origin
+from dvcs.names import extension, fits_windows, item_id, portable_collisions, strip_extension
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest date that a zip can hold: members do not tell when they were written."""
+Encoder = Callable[[bytes, str], bytes]
+
+
+class Sink(ABC):
+    """
+    Files to write a dataset to. A context manager: `finish` on success, `abandon` on an error.
+
+    `save_media` says whether media are written, `image_ext` (with its dot) re-encodes images,
+    `link` is how media come from where they are: reflink, copy, hard or symlink.
+    """
+
+    def __init__(
+        self, *, save_media: bool = True, image_ext: str | None = None, link: str = "reflink"
+    ) -> None:
+        self.save_media = save_media
+        self.image_ext = image_ext
+        self.link = link
+        self.written: dict[str, bool] = {}
+        """What was written, in order; whether it is media."""
+        self.missing_media = 0
+        """How many media files should have been written and were not to be had."""
+        self._folders: set[str] = set()
+
+    # What a kind of sink provides
+
+    @abstractmethod
+    def _open(self, path: str) -> AbstractContextManager[IO[bytes]]: ...
+
+    def _media(self, path: str, origin: Origin) -> None:
+        with self._open(path) as file:
+            file.write(origin.read())
+
+    def _complete(self) -> None:  # noqa: B027 -- files in memory are visible at once
+        """Make what was written visible."""
+
+    def abandon(self) -> None:  # noqa: B027 -- likewise
+        """Leave everything as it was."""
+
+    # What formats call
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """Write a file as a binary stream."""
+        with self._open(self._checked(path, media=False)) as file:
+            yield file
+
+    def bytes(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        with self.open(path) as file:
+            file.write(data)
+
+    def text(self, path: str, text: str) -> None:
+        """Write a text file as UTF-8."""
+        self.bytes(path, text.encode())
+
+    def lines(self, path: str, lines: Iterable[str]) -> None:
+        """Write a text file of lines, each ended by a newline."""
+        self.text(path, "".join(f"{line}\n" for line in lines))
+
+    def json(self, path: str, value: Any, *, indent: int = 0) -> None:
+        """Write a JSON file; keys stay in their order."""
+        data = msgspec.json.encode(value)
+        self.bytes(path, msgspec.json.format(data, indent=indent) if indent else data)
+
+    def media_path(self, path: str) -> str:
+        """Return the path under which an image will be written: re-encoded ones change it."""
+        return strip_extension(path) + self.image_ext if self.image_ext else path
+
+    def media(self, item: Item, path: str, index: int = 0) -> str:
+        """
+        Write one media file of an item, if media are written and this one is to be had.
+
+        Returns the path it has, or would have.
+        """
+        path = self.media_path(path)
+        if not self.save_media:
+            return path
+        origin = item.origins[index] if index < len(item.origins) else None
+        if origin is None:
+            self.missing_media += 1
+            return path
+        checked = self._checked(path, media=True)
+        if self.image_ext and _extension_of(item, index).lower() != self.image_ext.lower():
+            self._reencoded(item, checked, origin)
+        else:
+            self._media(checked, origin)
+        return path
+
+    def _reencoded(self, item: Item, path: str, origin: Origin) -> None:
+        from dvcs.media.pixels import decode, encode
+
+        try:
+            data = encode(decode(origin.read()), extension(path))
+        except DvcsError as error:
+            raise type(error)(f"item '{item.id}': {error}", hint=error.hint) from None
+        with self._open(path) as file:
+            file.write(data)
+
+    def _checked(self, path: str, *, media: bool) -> str:
+        checked = item_id(path)
+        if checked in self.written:
+            raise UnsafeName(
+                f"two items would be written to '{checked}'",
+                hint="rename one, or export the subsets or sources one by one",
+            )
+        self._check_folders(checked)
+        self.written[checked] = media
+        return checked
+
+    def _check_folders(self, path: str) -> None:
+        clash = path if path in self._folders else None
+        folder = path.rpartition("/")[0]
+        while folder and folder not in self._folders:
+            clash = folder if folder in self.written else clash
+            self._folders.add(folder)
+            folder = folder.rpartition("/")[0]
+        if clash:
+            raise UnsafeName(f"'{clash}' would be a file and a folder", hint="rename one item")
+
+    def finish(self) -> None:
+        """Make everything visible. If that fails, nothing is."""
+        try:
+            self._complete()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abandon()
+
+
+class MemorySink(Sink):
+    """Files in memory; media stay where they are and are only named."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.files: dict[str, bytes] = {}
+        self.origins: dict[str, Origin] = {}
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[IO[bytes]]:
+        buffer = io.BytesIO()
+        yield buffer
+        self.files[path] = buffer.getvalue()
+
+    def _media(self, path: str, origin: Origin) -> None:
+        self.origins[path] = origin
+
+
+class ZipSink(Sink):
+    """
+    A zip archive; equal datasets give equal bytes.
+
+    Raises UsageError where there is a file of that name, unless with `update`.
+    """
+
+    def __init__(self, target: Path, *, update: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        if target.is_symlink() or (target.exists() and not (update and target.is_file())):
+            raise UsageError(f"'{target}' exists", hint="choose another name, or use --update")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._target = target
+        self._temp = _beside(target)
+        self._zip = zipfile.ZipFile(self._temp, "w", zipfile.ZIP_DEFLATED)
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[IO[bytes]]:
+        info = zipfile.ZipInfo(path, EPOCH)
+        info.external_attr = 0o644 << 16
+        packed = extension(path).lower() in (".jpg", ".jpeg", ".png", ".webp", ".gif")
+        info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+        buffer = io.BytesIO()
+        yield buffer
+        self._zip.writestr(info, buffer.getvalue())
+
+    def _complete(self) -> None:
+        self._zip.close()
+        self._temp.replace(self._target)
+
+    def abandon(self) -> None:
+        self._zip.close()
+        self._temp.unlink(missing_ok=True)
+
+
+class FolderSink(Sink):
+    """
+    A folder, made new; or with `update`, brought up to date.
+
+    An update leaves files alone that would not change, and those that the sink knows nothing of;
+    `stale` are paths of an earlier export that go unless they are written again.
+    Raises UsageError where the target is a file, or a folder that is not empty without `update`.
+    """
+
+    def __init__(
+        self, target: Path, *, update: bool = False, stale: Iterable[str] = (), **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._target = target
+        self._stale = frozenset(stale)
+        self.changed: list[str] = []
+        """The paths that an update wrote or removed."""
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise UsageError(f"'{target}' is not a folder", hint="choose another place")
+        if not update and target.exists() and any(target.iterdir()):
+            raise UsageError(
+                f"'{target}' is not empty",
+                hint="choose another folder, or bring an earlier export up to date with --update",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._stage = _beside(target)
+        self._stage.mkdir()
+        self._made: set[Path] = {self._stage}
+
+    def _staged(self, path: str) -> Path:
+        if os.name == "nt" and not fits_windows(path):
+            raise UnsafeName(f"Windows cannot hold a file called '{path}'", hint="rename the item")
+        staged = self._stage / path
+        if staged.parent not in self._made:
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(staged.parent)
+        return staged
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[IO[bytes]]:
+        with self._staged(path).open("xb", buffering=1 << 20) as file:
+            yield file
+
+    def _media(self, path: str, origin: Origin) -> None:
+        staged = self._staged(path)
+        if isinstance(origin, Copying):
+            origin.copy_to(staged, link=self.link)
+        elif origin.path is not None:
+            copy_file(origin.path, staged, link=self.link)
+        else:
+            staged.write_bytes(origin.read())
+
+    def _complete(self) -> None:
+        self._refuse_collisions()
+        if not self._target.exists() or not any(self._target.iterdir()):
+            if self._target.exists():
+                self._target.rmdir()
+            self._stage.rename(self._target)
+            self.changed = list(self.written)
+            return
+        stale = sorted(map(item_id, self._stale - self.written.keys()))
+        for path in (*self.written, *stale):  # all of them, before the first is touched
+            _check_free(self._target, path)
+        for path in self.written:
+            self._place(path)
+        for path in stale:
+            if (self._target / path).is_file():
+                (self._target / path).unlink()
+                self.changed.append(path)
+        shutil.rmtree(self._stage)
+
+    def _place(self, path: str) -> None:
+        staged, target = self._stage / path, self._target / path
+        if target.is_file() and not target.is_symlink() and _same(staged, target):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged.replace(target)
+        self.changed.append(path)
+
+    def _refuse_collisions(self) -> None:
+        pairs = portable_collisions(list(self.written))
+        if not pairs or not _folds_case(self._stage):
+            return
+        first, second = pairs[0]
+        raise UnsafeName(
+            f"this disk cannot tell '{first}' from '{second}'"
+            + (f" ({len(pairs)} such pairs)" if len(pairs) > 1 else ""),
+            hint="rename one of them, or export to a disk that keeps letter case",
+        )
+
+    def abandon(self) -> None:
+        shutil.rmtree(self._stage, ignore_errors=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".{target.name}.dvcs-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _check_free(root: Path, path: str) -> None:
+    """Raise UnsafeName where a file below a folder would go through a link, or replace a folder."""
+    here = root
+    for part in path.split("/")[:-1]:
+        here /= part
+        if here.is_symlink():
+            raise UnsafeName(f"'{here}' is a symbolic link", hint="replace it by a folder")
+        if here.is_file():
+            raise UnsafeName(f"'{here}' is a file, not a folder", hint="move it away")
+    if (root / path).is_dir():
+        raise UnsafeName(f"'{root / path}' is a folder, not a file", hint="move it away")
+
+
+def _extension_of(item: Item, index: int) -> str:
+    if item.media is None or index >= len(item.media.files):
+        return ""
+    file = item.media.files[index]
+    return file.ext or extension(file.name or "")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as a, other.open("rb") as b:
+        while chunk := a.read(1 << 20):
+            if chunk != b.read(len(chunk)):
+                return False
+    return True
+
+
+def _folds_case(folder: Path) -> bool:
+    probe = folder / ".dvcs-case"
+    probe.touch()
+    folded = (folder / ".DVCS-CASE").exists()
+    probe.unlink()
+    return folded
