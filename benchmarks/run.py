@@ -1,0 +1,334 @@
+"""
+Whole commands, measured: CPU seconds and peak memory of ours, of the floor, of peers that are here.
+
+    python benchmarks/run.py                    all, at full scale (half an hour)
+    python benchmarks/run.py --only help,diff   some of them
+    python benchmarks/run.py --small            S instead of M: is everything still working?
+
+The data come from a generator of COCO-like files (`--generator`, default: `make_coco.py` beside the
+samples); they are kept in `--data`. Each number is of one run of a whole process and its children,
+user and system time, as `wait4` tells. Results go to stdout as a Markdown table.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DVCS = [sys.executable, "-m", "dvcs"]
+
+
+@dataclass
+class Cost:
+    """What a process cost."""
+
+    cpu: float
+    memory: float
+    wall: float
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    work: str
+    ours: Cost
+    floor: Cost | None
+    limit: str
+    ratio: float | None = None
+    peers: dict[str, Cost] = field(default_factory=dict)
+    note: str = ""
+
+
+def run(command: Sequence[str | Path], cwd: Path | None = None) -> Cost:
+    """Run a command to its end. Fails loudly, with what it said."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        [str(part) for part in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        sys.exit(f"{command}\n{said.decode(errors='replace')}\nexit code {process.returncode}")
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, time.monotonic() - start)
+
+
+def python(code: str, *arguments: str | Path) -> Cost:
+    """Run a piece of Python."""
+    return run([sys.executable, "-c", code, *map(str, arguments)])
+
+
+class Bench:
+    """The data, and one repository made of them."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.data: Path = options.data
+        self.generator: Path = options.generator
+        self.images = 5_000 if options.small else 118_287
+        self.small_files = 2_000 if options.small else 60_000
+        self.jpegs = 200 if options.small else 5_000
+        self.work = self.data / "work"
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
+
+    def generated(self, name: str, *arguments: str | Path) -> Path:
+        """Return a file or folder of data, made if it is not there."""
+        path = self.data / name
+        if not path.exists():
+            print(f"making {path} ...", file=sys.stderr)
+            run([sys.executable, self.generator, *arguments])
+        return path
+
+    def coco(self) -> Path:
+        """The large annotation file."""
+        name = f"coco_{self.images}.json"
+        target = self.data / name
+        return self.generated(name, "json", target, "--images", str(self.images))
+
+    def edited(self) -> Path:
+        """The same with 1 % of the annotations changed."""
+        name = f"coco_{self.images}_edited.json"
+        return self.generated(name, "edit", self.coco(), self.data / name)
+
+    def repository(self) -> Path:
+        """A repository with the large file imported."""
+        repo = self.work / "repo"
+        if not repo.exists():
+            run([*DVCS, "init", repo])
+            run([*DVCS, "-C", repo, "import", self.coco(), "-f", "coco", "-n", "data"])
+        return repo
+
+
+LOAD = "import json, sys; json.load(open(sys.argv[1]))"
+DUMP = "import json, sys; d = json.load(open(sys.argv[1])); json.dump(d, open(sys.argv[2], 'w'))"
+READ_SMALL = """
+import hashlib, os, sys
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        with open(os.path.join(folder, name), 'rb') as file:
+            hashlib.sha256(file.read()).digest()
+"""
+WRITE_SMALL = """
+import os, sys
+for folder, _, names in os.walk(sys.argv[1]):
+    target = os.path.join(sys.argv[2], os.path.relpath(folder, sys.argv[1]))
+    os.makedirs(target, exist_ok=True)
+    for name in names:
+        with open(os.path.join(folder, name), 'rb') as file: data = file.read()
+        with open(os.path.join(target, name), 'wb') as file: file.write(data)
+"""
+COMMIT_ONE = """
+import sys, dvcs
+from dvcs.repository.editing import set_items
+repo = dvcs.Repository(sys.argv[1])
+snapshot = repo.snapshot(repo.resolve())
+name = next(iter(snapshot.sources))
+subset = next(iter(snapshot.sources[name].subsets))
+item = repo.item('HEAD', name, subset, sys.argv[2])
+notes = list(item.annotations) + [dvcs.Bbox(1.0, 2.0, 3.0, 4.0, label=repo_label, id=10**9)]
+set_items(repo, name, [item.with_(annotations=notes)], message='one more box')
+""".replace("repo_label", "snapshot.labels(name).names[0]")
+
+
+def bench_import(bench: Bench) -> list[Row]:
+    """Import a large COCO file into a new commit."""
+    repo = bench.work / "import"
+    run([*DVCS, "init", repo])
+    floor = python(LOAD, bench.coco())
+    ours = run([*DVCS, "-C", repo, "import", bench.coco(), "-f", "coco", "-n", "data"])
+    return [Row("import", ours, floor, "1.2 x json.load, 1 GB")]
+
+
+def bench_export(bench: Bench) -> list[Row]:
+    """Export a large revision to COCO."""
+    floor = python(DUMP, bench.coco(), bench.work / "dumped.json")
+    ours = run(
+        [*DVCS, "-C", bench.repository(), "export", "-f", "coco", "-o", bench.work / "exported"]
+    )
+    return [Row("export", ours, floor, "1.2 x (json.load + json.dump)")]
+
+
+def bench_diff(bench: Bench) -> list[Row]:
+    """A second version with 1 % changed; its diff; commands that look at one commit."""
+    repo = bench.work / "diff"
+    run([*DVCS, "init", repo])
+    first = run([*DVCS, "-C", repo, "import", bench.coco(), "-f", "coco", "-n", "data"])
+    before = size(repo)
+    edited = bench.edited()
+    second = run(
+        [*DVCS, "-C", repo, "import", edited, "-f", "coco", "-n", "data", "--mode", "replace"]
+    )
+    grown = (size(repo) - before) / 1e6
+    rows = [
+        Row("import of the second version", second, first, "-", note=f"adds {grown:.1f} MB"),
+        Row(
+            "diff, 1 % changed",
+            run([*DVCS, "-C", repo, "diff", "HEAD~1", "HEAD", "--stat"]),
+            first,
+            "10 % of the import",
+        ),
+    ]
+    for command in (["log"], ["branch"], ["show", "--stat", "HEAD~1"]):
+        ours = run([*DVCS, "-C", repo, *command])
+        rows.append(Row(" ".join(command), ours, None, "0.3 s"))
+    return rows
+
+
+def bench_commit(bench: Bench) -> list[Row]:
+    """Commit one changed item through the API."""
+    repo = bench.repository()
+    before = size(repo)
+    first = json.loads(_first_image(bench.coco()))
+    ours = python(COMMIT_ONE, repo, str(Path(first["file_name"]).with_suffix("")))
+    grown = (size(repo) - before) / 1e3
+    floor = python("import dvcs, numpy; dvcs.Repository")
+    return [Row("commit one item (API)", ours, floor, "0.5 s, 20 KB", note=f"adds {grown:.1f} KB")]
+
+
+def _first_image(path: Path) -> str:
+    with path.open() as file:
+        head = file.read(1 << 20)
+    start = head.index("{", head.index('"images"'))
+    return head[start : head.index("}", start) + 1]
+
+
+def bench_status(bench: Bench) -> list[Row]:
+    """Status of an unchanged working copy."""
+    repo = bench.work / "status"
+    copy = repo / "data" / "annotations"
+    copy.mkdir(parents=True)
+    shutil.copy(bench.coco(), copy / "instances_train2017.json")
+    run([*DVCS, "init", repo])
+    run([*DVCS, "add", "data", "-f", "coco"], repo)
+    run([*DVCS, "commit", "-m", "first"], repo)
+    ours = run([*DVCS, "status"], repo)
+    return [Row("status, unchanged", ours, None, "0.5 s + the stats")]
+
+
+def bench_small(bench: Bench) -> list[Row]:
+    """Many small images in and out."""
+    images = bench.generated(
+        f"small_{bench.small_files}",
+        "small",
+        bench.data / f"small_{bench.small_files}",
+        "--count",
+        str(bench.small_files),
+    )
+    repo = bench.work / "small"
+    run([*DVCS, "init", repo])
+    read = python(READ_SMALL, images)
+    write = python(WRITE_SMALL, images, bench.work / "small_copied")
+    ours = run([*DVCS, "-C", repo, "import", images, "-f", "image_dir", "-n", "small"])
+    files = sum(1 for path in (repo / ".dvcs").rglob("*") if path.is_file())
+    out = run([*DVCS, "-C", repo, "export", "-f", "image_dir", "-o", bench.work / "small_exported"])
+    return [
+        Row(
+            f"import {bench.small_files:,} small PNGs",
+            ours,
+            read,
+            "4 x read and hash",
+            note=f"{files} files in the store",
+        ),
+        Row(f"export {bench.small_files:,} small PNGs", out, write, "4 x write"),
+    ]
+
+
+def bench_jpegs(bench: Bench) -> list[Row]:
+    """Photographs in."""
+    source = bench.generated(
+        f"coco_{bench.jpegs}.json",
+        "json",
+        bench.data / f"coco_{bench.jpegs}.json",
+        "--images",
+        str(bench.jpegs),
+    )
+    images = bench.generated(
+        f"jpegs_{bench.jpegs}", "images", source, bench.data / f"jpegs_{bench.jpegs}"
+    )
+    repo = bench.work / "jpegs"
+    run([*DVCS, "init", repo])
+    floor = run(["sh", "-c", f"find '{images}' -type f -print0 | xargs -0 sha256sum"])
+    ours = run([*DVCS, "-C", repo, "import", images, "-f", "image_dir", "-n", "jpegs"])
+    return [Row(f"import {bench.jpegs:,} JPEGs", ours, floor, "2 x sha256sum (reflinks), 3 x")]
+
+
+def bench_help(_: Bench) -> list[Row]:
+    """Start-up."""
+    floor = min((python("import click") for _ in range(5)), key=lambda cost: cost.cpu)
+    ours = min((run([*DVCS, "--help"]) for _ in range(5)), key=lambda cost: cost.cpu)
+    more = (ours.cpu - floor.cpu) * 1000
+    return [Row("dvcs --help", ours, floor, "100 ms more", note=f"{more:.0f} ms more")]
+
+
+def size(folder: Path) -> int:
+    """Return how many bytes a folder holds."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+BENCHES: dict[str, Callable[[Bench], list[Row]]] = {
+    "help": bench_help,
+    "import": bench_import,
+    "export": bench_export,
+    "diff": bench_diff,
+    "commit": bench_commit,
+    "status": bench_status,
+    "small": bench_small,
+    "jpegs": bench_jpegs,
+}
+
+
+def table(rows: list[Row]) -> str:
+    """Return the results as Markdown."""
+    lines = [
+        "| work | CPU s | peak MB | wall s | floor CPU s | ratio | at most | |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        floor = f"{row.floor.cpu:.2f}" if row.floor else "-"
+        ratio = f"{row.ours.cpu / row.floor.cpu:.2f}" if row.floor else "-"
+        lines.append(
+            f"| {row.work} | {row.ours.cpu:.2f} | {row.ours.memory:.0f} | {row.ours.wall:.2f} |"
+            f" {floor} | {ratio} | {row.limit} | {row.note} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the benchmarks that were asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default=",".join(BENCHES), help="names, with commas")
+    parser.add_argument("--small", action="store_true", help="small data: a few seconds each")
+    parser.add_argument("--data", type=Path, default=ROOT / "benchmarks" / "data")
+    parser.add_argument(
+        "--generator", type=Path, default=ROOT.parent / "shared" / "bench" / "make_coco.py"
+    )
+    options = parser.parse_args()
+    if not options.generator.is_file():
+        sys.exit(f"the generator of the data is not at '{options.generator}': see --generator")
+    bench = Bench(options)
+    rows = []
+    for name in options.only.split(","):
+        print(f"{name}: {BENCHES[name].__doc__}", file=sys.stderr)
+        rows += BENCHES[name](bench)
+        print(table(rows[-1:]).splitlines()[-1], file=sys.stderr)
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n"
+    )
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
