@@ -4,12 +4,12 @@ import errno
 import os
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
-from dvcs.errors import InvalidMedia
+from dvcs.errors import InvalidMedia, MissingObject
 from dvcs.model import Item
 
 
@@ -61,16 +61,18 @@ def image_size(item: Item) -> tuple[int, int] | None:
                     header = read_header(file)
             else:
                 header = read_header(origin.read())
-        except InvalidMedia:
+        except (InvalidMedia, MissingObject):
             continue
         return header.height, header.width
     return None
 
 
-@runtime_checkable
-class Copying(Protocol):
+class Copying(ABC):
     """An origin that knows a better way to make a file of its bytes than reading them."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def copy_to(self, target: Path, *, link: str) -> None:
         """Write the bytes to a new file; `link` is reflink, copy, hard or symlink."""
 

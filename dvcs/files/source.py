@@ -7,6 +7,7 @@ with `/`. Nothing outside the root is ever read: a symbolic link is followed onl
 """
 
 import codecs
+import errno
 import mmap
 import os
 import re
@@ -44,6 +45,10 @@ STAMP = ".dvcs-export.json"
 IGNORED = frozenset({STAMP, ".DS_Store", "Thumbs.db", "desktop.ini"})
 IGNORED_FOLDERS = frozenset({".dvcs", ".git", "__MACOSX", ".ipynb_checkpoints"})
 MOST_ERRORS = 1000
+READ = 1 << 24
+NOT_LINK = getattr(os, "O_NOFOLLOW", 0)
+LINKED = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
+"""What systems say of a link that they were told not to follow."""
 
 
 class Source(ABC):
@@ -252,6 +257,19 @@ class Source(ABC):
         self.finish()
 
 
+def _read_file(path: str) -> bytes:
+    """Return the bytes of a file that is no link."""
+    descriptor = os.open(path, os.O_RDONLY | NOT_LINK)
+    try:
+        size = os.fstat(descriptor).st_size
+        parts = [os.read(descriptor, size + 1)]
+        while parts[-1] and sum(map(len, parts)) != size:
+            parts.append(os.read(descriptor, READ))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
 class FolderSource(Source):
     """A folder on this disk."""
 
@@ -259,9 +277,10 @@ class FolderSource(Source):
         super().__init__(str(root), **options)
         self.root = root
         self._real = root.resolve()
+        self._links: set[str] = set()
 
     def _list(self) -> Iterator[str]:
-        yield from _files_below(self.root, "", self._real)
+        yield from _files_below(self.root, "", self._real, self._links)
 
     def __contains__(self, path: object) -> bool:
         # A user who names one file in a folder of thousands need not wait for a listing.
@@ -270,13 +289,24 @@ class FolderSource(Source):
         return path in self._known
 
     def _read(self, path: str) -> bytes:
-        local = self.local(path)
-        if local is None:
+        if NOT_LINK and "paths" in self.__dict__ and path in self._known:
+            # Formats of a file an image read thousands of them: a link that took the place of a
+            # listed file is refused by the same call that opens it.
+            try:
+                return _read_file(f"{self.root}/{path}")
+            except OSError as error:
+                if error.errno not in LINKED:
+                    raise
+        local = self.root / path
+        if (".." in path and ".." in path.split("/")) or not local.is_file():
             raise FileNotFoundError(path)
+        _check_inside(local, self._real, path)
         return local.read_bytes()
 
     def local(self, path: str) -> Path | None:
         local = self.root / path
+        if "paths" in self.__dict__ and path in self._known and path not in self._links:
+            return local  # it was looked at when the folder was listed; once more costs 60 µs
         if (".." in path and ".." in path.split("/")) or not local.is_file():
             return None
         if local.is_symlink() or "_known" not in self.__dict__ or path not in self._known:
@@ -284,7 +314,7 @@ class FolderSource(Source):
         return local
 
 
-def _files_below(folder: Path, prefix: str, real: Path) -> Iterator[str]:
+def _files_below(folder: Path, prefix: str, real: Path, links: set[str]) -> Iterator[str]:
     """Yield files by relative path. A link is followed to a file or folder within the root only."""
     try:
         with os.scandir(folder) as entries:
@@ -296,6 +326,7 @@ def _files_below(folder: Path, prefix: str, real: Path) -> Iterator[str]:
         if entry.is_symlink():
             target = _check_inside(folder / entry.name, real, path)
             if target.is_file():
+                links.add(path)
                 yield path
             elif target.is_dir():
                 raise FormatError(
@@ -305,7 +336,7 @@ def _files_below(folder: Path, prefix: str, real: Path) -> Iterator[str]:
                 )
         elif entry.is_dir():
             if entry.name not in IGNORED_FOLDERS:
-                yield from _files_below(folder / entry.name, f"{path}/", real)
+                yield from _files_below(folder / entry.name, f"{path}/", real, links)
         elif entry.is_file():
             yield path
 

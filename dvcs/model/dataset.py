@@ -65,12 +65,15 @@ class Dataset:
         metadata: Mapping[str, Any] | None = None,
         format: str = "",
         count: int | None = None,
+        subset_names: Sequence[str] | None = None,
     ) -> None:
         self.labels = labels if isinstance(labels, Labels) else Labels(labels)
         self.metadata: Mapping[str, Any] = metadata or {}
         self.format = format
         self.count = count
         """How many items there are, where that is known without a walk."""
+        self.subset_names = subset_names
+        """The names of the subsets, where they are known without a walk."""
         self._walk = walk
 
     @classmethod
@@ -110,6 +113,7 @@ class Dataset:
         *,
         labels: Labels | None = None,
         count: int | None = None,
+        subset_names: Sequence[str] | None = None,
     ) -> Self:
         """Return a dataset with another walk, and everything else kept."""
         return type(self)(
@@ -118,6 +122,7 @@ class Dataset:
             metadata=self.metadata,
             format=self.format,
             count=count,
+            subset_names=subset_names,
         )
 
     def map(self, change: Callable[[Item], Item | None], labels: Labels | None = None) -> Self:
@@ -135,5 +140,5 @@ class Dataset:
     @property
     def subsets(self) -> dict[str, Self]:
         """A dataset for each subset, in order of name. Walks once to find them."""
-        names = sorted({item.subset for item in self})
+        names = self.subset_names or sorted({item.subset for item in self})
         return {name: self.select(lambda item, n=name: item.subset == n) for name in names}  # type: ignore[misc]

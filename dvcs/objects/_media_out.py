@@ -21,6 +21,7 @@ Check = Callable[[Iterator[bytes]], Iterator[bytes]]
 """Passes a file's bytes through; raises `CorruptObject` at their end if they are wrong."""
 
 CHUNK: Final = 1 << 20
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def replace(target: Path, chunks: Iterator[bytes]) -> Link:
@@ -36,6 +37,16 @@ def replace(target: Path, chunks: Iterator[bytes]) -> Link:
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
+    return "copy"
+
+
+def create(target: Path, data: bytes) -> Link:
+    """Write a file that does not exist yet. Raises FileExistsError where it does."""
+    fd = os.open(target, _NEW, 0o666)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
     return "copy"
 
 

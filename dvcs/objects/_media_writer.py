@@ -12,7 +12,7 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -43,11 +43,16 @@ BATCH: Final = 32
 """Files that a thread takes at a time; their small ones wait in memory, at most 2 MiB."""
 
 
+HEAD: Final = 4096
+"""Bytes of a file's beginning that are handed on, so that nobody opens it again for its header."""
+
+
 class StoredMedia(NamedTuple):
-    """SHA-256 (64 hexadecimal digits) and size in bytes of a file in the store."""
+    """SHA-256 (64 hexadecimal digits), size in bytes and first bytes of a file in the store."""
 
     sha256: str
     size: int
+    head: bytes = b""
 
 
 class _Taken(NamedTuple):
@@ -58,6 +63,7 @@ class _Taken(NamedTuple):
     data: bytes | None = None
     path: Path | None = None
     compressed: bool = False
+    head: bytes = b""
 
 
 class _Buffer(threading.local):
@@ -79,6 +85,7 @@ class MediaWriter:
         self._cloner = Cloner()
         self._buffer = _Buffer()
         self._lock = threading.Lock()
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
         store.refresh()
 
     def __enter__(self) -> Self:
@@ -90,6 +97,7 @@ class MediaWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop()
         self._forget()
 
     def add_bytes(self, data: bytes) -> StoredMedia:
@@ -119,7 +127,8 @@ class MediaWriter:
         """
         remaining = iter(paths)
         pending: deque[Future[list[_Taken]]] = deque()
-        with writing(self._store.root), ThreadPoolExecutor(threads, "media") as pool:
+        pool = self._threads(threads)
+        with writing(self._store.root):
             try:
                 while True:
                     while len(pending) <= threads and (batch := list(islice(remaining, BATCH))):
@@ -130,7 +139,20 @@ class MediaWriter:
                         yield self._keep(taken)
             finally:
                 for future in pending:
-                    future.cancel()
+                    if not future.cancel():
+                        wait([future])
+
+    def _threads(self, count: int) -> ThreadPoolExecutor:
+        """Return the pool, kept from call to call: to start threads takes longer than 32 files."""
+        if self._pool is None or self._pool[0] != count:
+            self._stop()
+            self._pool = count, ThreadPoolExecutor(count, "media")
+        return self._pool[1]
+
+    def _stop(self) -> None:
+        if self._pool is not None:
+            self._pool[1].shutdown()
+            self._pool = None
 
     def publish(self) -> None:
         """Make everything durable and visible. The writer can then be used again."""
@@ -187,13 +209,13 @@ class MediaWriter:
         if sha256 in self._sizes:
             if taken.path is not None:  # another thread wrote the same at the same time
                 taken.path.unlink()
-            return StoredMedia(sha256, size)
+            return StoredMedia(sha256, size, taken.head)
         if taken.data is not None:
             self._keep_small(taken.data, sha256)
         elif taken.path is not None:
             self._large[sha256] = (taken.path, taken.compressed)
         self._sizes[sha256] = size
-        return StoredMedia(sha256, size)
+        return StoredMedia(sha256, size, taken.head)
 
     def _keep_small(self, data: bytes, sha256: str) -> None:
         if self._store.has_sound(sha256, len(data)):
@@ -218,18 +240,20 @@ class MediaWriter:
             if size < SMALL:
                 data = os.read(fd, SMALL)
                 if len(data) == size:
-                    return _Taken(hashlib.sha256(data).hexdigest(), size, data)
+                    head = data[:HEAD]
+                    return _Taken(hashlib.sha256(data).hexdigest(), size, data, head=head)
                 os.lseek(fd, 0, os.SEEK_SET)  # it is changing: take what is there when it ends
-            return self._take_large(fd, size, path)
+            head = os.read(fd, HEAD)
+            return self._take_large(fd, size, path, head)._replace(head=head)
         finally:
             os.close(fd)
 
     def _take_bytes(self, data: memoryview) -> _Taken:
         sha256 = hashlib.sha256(data).hexdigest()
         if len(data) < SMALL:
-            return _Taken(sha256, len(data), bytes(data))
+            return _Taken(sha256, len(data), bytes(data), head=bytes(data[:HEAD]))
         if self._is_known(sha256, len(data)):
-            return _Taken(sha256, len(data))
+            return _Taken(sha256, len(data), head=bytes(data[:HEAD]))
         frame = None
         if codec.may_compress(data) and codec.compress(data[: codec.SAMPLE]) is not None:
             writer = codec.FrameWriter(len(data))
@@ -239,12 +263,12 @@ class MediaWriter:
             write_all(fd, data if frame is None else frame)
         finally:
             os.close(fd)
-        return _Taken(sha256, len(data), None, path, frame is not None)
+        return _Taken(sha256, len(data), None, path, frame is not None, bytes(data[:HEAD]))
 
-    def _take_large(self, fd: int, size: int, path: Path | str) -> _Taken:
+    def _take_large(self, fd: int, size: int, path: Path | str, head: bytes) -> _Taken:
         """Clone if possible, else copy; the hash is always that of the copy."""
         buffer = self._buffer.view
-        if codec.may_compress(os.read(fd, 12)):
+        if codec.may_compress(head):
             os.lseek(fd, 0, os.SEEK_SET)
             sample = fill(fd, buffer[: codec.SAMPLE])
             if codec.compress(buffer[:sample]) is not None:

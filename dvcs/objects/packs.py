@@ -48,6 +48,7 @@ ROLL_AT = 64 << 20
 
 _MAX_OBJECTS = 1 << 19
 _BATCH_OBJECTS, _BATCH_BYTES = 256, 1 << 20
+_WORTH_A_THREAD = 1024
 _BATCHES_UNDER_WAY = 4
 _THREADS = 2
 _LEVEL = 1
@@ -301,6 +302,11 @@ class PackWriter:
         under_way: deque[Future[list[Encoded]]] = deque()
         try:
             for batch in _batches(datas):
+                if not under_way and sum(map(len, batch)) < _WORTH_A_THREAD * len(batch):
+                    # hashlib and isal let other threads run only for more than some KiB, so that
+                    # threads would only get into each other's way.
+                    yield from map(self.blob, batch)
+                    continue
                 under_way.append(self._threads().submit(self._encode_blobs, batch))
                 if len(under_way) >= _BATCHES_UNDER_WAY:
                     yield from self._take(under_way.popleft())

@@ -71,18 +71,34 @@ def write(writer: Writer, items: Mapping[bytes, bytes], depth: int = 0) -> bytes
     """Write a folder of items; return its tree's id."""
     if len(items) <= LEAF_LIMIT or depth >= DEEPEST:
         return writer.tree(_leaf(items))
-    buckets: dict[int, Items] = {}
-    for name, blobs in items.items():
-        buckets.setdefault(bucket(name, depth), {})[name] = blobs
-    return writer.tree(
-        (BASE32[n : n + 1], FOLDER, write(writer, held, depth + 1)) for n, held in buckets.items()
-    )
+    return _split(writer, [(digest(name), name, blobs) for name, blobs in items.items()], depth)
+
+
+def _split(writer: Writer, items: list[tuple[int, bytes, bytes]], depth: int) -> bytes:
+    """Write a folder with more items than fit into one."""
+    shift = 160 - BITS * (depth + 1)
+    buckets: dict[int, list[tuple[int, bytes, bytes]]] = {}
+    for one in items:
+        buckets.setdefault(one[0] >> shift & 31, []).append(one)
+    entries = []
+    for n, held in buckets.items():
+        if len(held) <= LEAF_LIMIT or depth + 1 >= DEEPEST:
+            oid = writer.tree(_leaf({name: blobs for _, name, blobs in held}))
+        else:
+            oid = _split(writer, held, depth + 1)
+        entries.append((BASE32[n : n + 1], FOLDER, oid))
+    return writer.tree(entries)
+
+
+def digest(name: bytes) -> int:
+    """Return the SHA-1 of the id that a quoted name stands for, as a number of 160 bits."""
+    id = unquote(name.decode()).encode()
+    return int.from_bytes(hashlib.sha1(id, usedforsecurity=False).digest())
 
 
 def bucket(name: bytes, depth: int) -> int:
     """Return which of the 32 folders of a level an item belongs in: 5 bits of its id's SHA-1."""
-    digest = hashlib.sha1(unquote(name.decode()).encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest) >> (160 - BITS * (depth + 1)) & 31
+    return digest(name) >> (160 - BITS * (depth + 1)) & 31
 
 
 def _leaf(items: Mapping[bytes, bytes]) -> Iterator[Entry]:

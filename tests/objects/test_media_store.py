@@ -64,7 +64,8 @@ def test_files_come_back_at_all_boundaries_of_size(store, tmp_path, size, make):
         from_bytes = writer.add_bytes(data)
         writer.publish()
 
-    assert from_file == from_bytes == (sha(data), size)
+    assert from_file[:2] == from_bytes[:2] == (sha(data), size)
+    assert from_file.head == from_bytes.head == data[:4096]
     assert sha(data) in store
     assert store.read(sha(data)) == data
     assert store.size(sha(data)) == size
@@ -146,7 +147,7 @@ def test_many_files_are_taken_in_their_order_and_written_out(store, tmp_path, th
         added = list(writer.add_files(iter(paths), threads))
         writer.publish()
 
-    assert added == [(sha(data), len(data)) for data in contents]
+    assert [one[:2] for one in added] == [(sha(data), len(data)) for data in contents]
     target = tmp_path / "out"
     target.mkdir()
     pairs = [(media.sha256, target / path.name) for media, path in zip(added, paths, strict=True)]
@@ -333,7 +334,7 @@ def test_files_are_cloned_where_the_disk_can(store, tmp_path, monkeypatch):
     path = tmp_path / "in"
     path.write_bytes(data)
     with store.writer() as writer:
-        assert writer.add_file(path) == writer.add_file(path) == (sha(data), len(data))
+        assert writer.add_file(path)[:2] == writer.add_file(path)[:2] == (sha(data), len(data))
         writer.publish()
 
     assert store.copy_to(sha(data), tmp_path / "out") == "reflink"
