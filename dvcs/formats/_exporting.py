@@ -1,0 +1,132 @@
+"""
+Exporting a dataset: written whole or not at all, with a stamp that says what it is.
+
+The stamp (`.dvcs-export.json`, which no reader sees) names the revision, format and options, so
+that what comes back can be compared with what went out, and lists the files, so that a later
+export into the same folder knows which are its own.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dvcs import formats
+from dvcs.errors import LossError
+from dvcs.files import FolderSink, Sink, ZipSink
+from dvcs.files.source import STAMP
+from dvcs.formats._fidelity import Fidelity
+from dvcs.formats._format import Format
+from dvcs.model import Dataset
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What an export or working copy was written from and how.
+
+    `revision` is the hex id of a commit ('' for one that is in none), `labels` their names in the
+    order that gives class indices.
+    """
+
+    revision: str = ""
+    source: str = ""
+    format: str = ""
+    options: dict[str, Any] = {}
+    filter: str = ""
+    labels: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class Exported(NamedTuple):
+    """What an export did."""
+
+    fidelity: Fidelity
+    files: int
+    media: int
+    changed: int
+    """How many files an update wrote or removed; all of them for a new export."""
+    relabelled: bool
+    """Whether label indices differ from the export that was there before."""
+
+
+def export(
+    dataset: Dataset,
+    format: Format,
+    target: Path,
+    *,
+    save_media: bool = True,
+    image_ext: str | None = None,
+    update: bool = False,
+    strict: bool = False,
+    allow_loss: bool = False,
+    convert_shapes: bool = True,
+    link: str = "reflink",
+    stamp: Stamp | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Exported:
+    """
+    Write a dataset to a folder, or to a zip where `target` ends in `.zip`.
+
+    Raises LossError with `strict` for any loss, and without `allow_loss` where all annotations of a
+    kind would vanish; UsageError where the folder is not empty and this is no `update`. Then
+    nothing was written.
+    """
+    before = read_stamp(target) if update else None
+    sinks: dict[str, Any] = {"save_media": save_media, "image_ext": image_ext, "link": link}
+    sink: Sink
+    if target.suffix.lower() == ".zip":
+        sink = ZipSink(target, update=update, **sinks)
+    else:
+        stale = before.files if before else ()
+        sink = FolderSink(target, update=update, stale=stale, **sinks)
+    with sink:
+        fidelity = formats.write(
+            dataset, format, sink, convert_shapes=convert_shapes, **(options or {})
+        )
+        refuse_loss(fidelity, strict=strict, allow_loss=allow_loss)
+        files, media = len(sink.written), sum(sink.written.values())
+        write_stamp(sink, stamp or Stamp(), dataset, format, options or {})
+    changed = sum(one != STAMP for one in sink.changed) if isinstance(sink, FolderSink) else files
+    relabelled = before is not None and before.labels not in ((), dataset.labels.names)
+    return Exported(fidelity, files, media, changed, relabelled)
+
+
+def write_stamp(
+    sink: Sink, stamp: Stamp, dataset: Dataset, format: Format, options: Mapping[str, Any]
+) -> None:
+    """Write the stamp of what a sink holds so far."""
+    full = msgspec.structs.replace(
+        stamp,
+        format=format.name,
+        options=dict(options),
+        labels=dataset.labels.names,
+        files=tuple(sorted(sink.written)),
+    )
+    sink.json(STAMP, {"dvcs.export/1": msgspec.to_builtins(full)})
+
+
+def read_stamp(folder: Path) -> Stamp | None:
+    """Return the stamp of a folder, None where it has none that can be read."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        data = (folder / STAMP).read_bytes()
+        return msgspec.json.decode(data, type=dict[str, Stamp]).get("dvcs.export/1")
+    return None
+
+
+def refuse_loss(fidelity: Fidelity, *, strict: bool, allow_loss: bool) -> None:
+    """Raise LossError where a conversion lost more than it may."""
+    if strict and not fidelity.lossless:
+        lost = "; ".join(fidelity.lines())
+        raise LossError(
+            f"the export would not hold everything: {lost}",
+            hint="leave out --strict, or choose another format",
+        )
+    vanished = fidelity.vanished()
+    if vanished and not allow_loss:
+        raise LossError(
+            f"all annotations of kind {', '.join(sorted(vanished))} would vanish:"
+            f" {fidelity.format} cannot hold them",
+            hint="convert them first, choose another format, or say --allow-loss",
+        )

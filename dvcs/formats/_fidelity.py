@@ -1,0 +1,349 @@
+"""
+What a format cannot hold: converted where the field expects it, else left out, and counted.
+
+A writer is given only what its format's record says it can hold (`fitted`); what became of the
+rest stands in a `Fidelity`, for people (`lines`) and for programs (`report`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dvcs.formats._convert import PREFERENCES, convert, needs_size
+from dvcs.formats._format import Format
+from dvcs.model import KINDS, Annotation, Dataset, Item, Other
+from dvcs.names import item_id
+
+NOUNS: Mapping[str, tuple[str, str]] = {
+    "label": ("label", "labels"),
+    "caption": ("caption", "captions"),
+    "bbox": ("box", "boxes"),
+    "rotated_bbox": ("rotated box", "rotated boxes"),
+    "ellipse": ("ellipse", "ellipses"),
+    "polygon": ("polygon", "polygons"),
+    "polyline": ("polyline", "polylines"),
+    "points": ("set of points", "sets of points"),
+    "mask": ("mask", "masks"),
+    "raster": ("raster", "rasters"),
+    "cuboid_3d": ("cuboid", "cuboids"),
+    "other": ("record of another format", "records of other formats"),
+    "image": ("image", "images"),
+    "multi_image": ("multi-image item", "multi-image items"),
+    "point_cloud": ("point cloud", "point clouds"),
+    "video_frame": ("video frame", "video frames"),
+}
+FIELDS: Mapping[str, str] = {
+    "attributes": "attributes",
+    "group": "groups",
+    "id": "ids",
+    "score": "scores",
+    "track": "tracks",
+    "z_order": "z-orders",
+}
+LABELLESS = frozenset({"caption", "other", "raster"})
+"""Kinds of which nobody expects a label, so that they need not be told apart as unlabelled."""
+NAMED = 5
+
+
+class Fidelity:
+    """
+    What an export changed or left out.
+
+    Counts are of annotations: `converted` by kind and what it became, `dropped` by kind (`unsized`
+    of these only because the image's size is not known), `merged` by kind: those whose instance
+    already had an annotation of the kind they would have become, `unlabelled` by kind,
+    `lost_fields` by field (`item.attributes` counts items). `items` has how many items each of the
+    former touched. `left_out` counts whole items by the kind of their media, `frames` items that
+    keep their annotations but not their place in a video, `missing_media` files.
+    """
+
+    def __init__(self, format: str = "", title: str = "") -> None:
+        self.format = format
+        self.title = title or format
+        self.converted: Counter[tuple[str, str]] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.unsized: Counter[str] = Counter()
+        self.merged: Counter[str] = Counter()
+        self.unlabelled: Counter[str] = Counter()
+        self.lost_fields: Counter[str] = Counter()
+        self.lost_attributes: Counter[str] = Counter()
+        self.items: Counter[tuple[str, ...]] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.frames = 0
+        self.missing_media = 0
+        self.notes: Counter[str] = Counter()
+        """What the writer has to say beside losses, by message, counted."""
+        self.seen: Counter[str] = Counter()
+        """All annotations by kind, so that `vanished` can tell some from all."""
+
+    @property
+    def lossless(self) -> bool:
+        """Whether everything is in the export as it was."""
+        return not (
+            self.converted
+            or self.dropped
+            or self.merged
+            or self.unlabelled
+            or self.lost_fields
+            or self.left_out
+            or self.frames
+            or self.missing_media
+        )
+
+    def vanished(self) -> list[str]:
+        """Return the kinds of which not one annotation is in the export in any shape."""
+        gone = self.dropped + self.unlabelled
+        return sorted(kind for kind, count in gone.items() if count == self.seen[kind])
+
+    def lines(self) -> list[str]:
+        """Return what happened as sentences for people."""
+        told = [*self._dropped_lines()]
+        for (old, new), count in self.converted.most_common():
+            where = self._items("new", old, new)
+            became = f"{_noun(count, new)}{' of one ring' if old == new else ''}"
+            told.append(f"{_count(count, old)} became {became}{where}")
+        told += self._field_lines()
+        if self.frames:
+            became = "became an image" if self.frames == 1 else "became images"
+            told.append(f"{_count(self.frames, 'video_frame')} {became} without a file")
+        if self.missing_media:
+            files = "media file is" if self.missing_media == 1 else "media files are"
+            told.append(f"{self.missing_media} {files} not at hand and could not be written")
+        return told
+
+    def _dropped_lines(self) -> Iterator[str]:
+        for kind, count in self.left_out.most_common():
+            why = f"{self.title} cannot hold {_them(count)}"
+            yield f"{_count(count, kind)} {_are(count)} left out, with all annotations: {why}"
+        for kind, count in self.dropped.most_common():
+            unsized = self.unsized[kind]
+            if held := count - unsized:
+                why = f"{self.title} cannot hold {_them(held)}"
+                where = self._items("drop", kind)
+                yield f"{_count(held, kind)} {_are(held)} left out{where}: {why}"
+            if unsized:
+                why = "masks need the size of the image, which is not known"
+                yield f"{_count(unsized, kind)} {_are(unsized)} left out: {why}"
+        for kind, count in self.unlabelled.most_common():
+            where = self._items("none", kind)
+            why = f"{self.title} needs labels"
+            yield f"{_count(count, kind)} without a label {_are(count)} left out{where}: {why}"
+        for kind, count in self.merged.most_common():
+            why = f"another shape of the same instance stands for {_them(count)}"
+            yield f"{_count(count, kind)} {_are(count)} left out: {why}"
+
+    def _field_lines(self) -> Iterator[str]:
+        for field, count in self.lost_fields.most_common():
+            if field == "item.attributes":
+                yield f"the attributes of {count} item{'s' * (count != 1)} are left out"
+                continue
+            noun = FIELDS[field]
+            if field == "attributes":
+                names = [name for name, _ in self.lost_attributes.most_common(NAMED)]
+                more = ", ..." if len(self.lost_attributes) > NAMED else ""
+                noun = f"attributes ({', '.join(names)}{more})"
+            yield f"the {noun} of {count} annotation{'s' * (count != 1)} are left out"
+
+    def _items(self, *key: str) -> str:
+        count = self.items[key]
+        return f" ({count} item{'s' * (count != 1)})" if count else ""
+
+    def report(self) -> dict[str, Any]:
+        """Return all counts as plain values, for `--json`."""
+        return {
+            "format": self.format,
+            "lossless": self.lossless,
+            "converted": [
+                {"from": old, "to": new, "count": count, "items": self.items["new", old, new]}
+                for (old, new), count in sorted(self.converted.items())
+            ],
+            "dropped": _sorted(self.dropped),
+            "merged": _sorted(self.merged),
+            "unlabelled": _sorted(self.unlabelled),
+            "vanished": self.vanished(),
+            "lost_fields": _sorted(self.lost_fields),
+            "lost_attributes": _sorted(self.lost_attributes),
+            "left_out_items": _sorted(self.left_out),
+            "frames": self.frames,
+            "missing_media": self.missing_media,
+        }
+
+    def take(self, other: "Fidelity") -> None:
+        """Have the counts of another walk instead of these; missing media stay."""
+        missing = self.missing_media
+        self.__dict__.update(other.__dict__)
+        self.missing_media = missing
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items()))
+
+
+def _noun(count: int, kind: str) -> str:
+    return NOUNS[kind][count != 1]
+
+
+def _count(count: int, kind: str) -> str:
+    return f"{count} {_noun(count, kind)}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def fitted(
+    dataset: Dataset, format: Format, fidelity: Fidelity, *, convert_shapes: bool = True
+) -> Dataset:
+    """
+    Return a dataset that gives a writer what its format can hold, and counts the rest.
+
+    What it cannot hold becomes the first of `format.prefers` (else of `PREFERENCES`) that works, or
+    is left out; so are annotations without a label, unless the format holds `unlabelled`
+    ones. Fields beside geometry and label are given as they are, and counted where the writer will
+    not write them; what stands in `extra` and `derived` under other formats' names is no loss.
+
+    The dataset may be walked several times: `fidelity` has the counts of the last whole walk.
+    Raises UnsafeName for an id or subset that would lead out of a folder.
+    """
+    fidelity.title = format.title
+    if format.lossless:
+        return dataset.map(_safe)
+    fitter = _Fitter(format, convert_shapes=convert_shapes)
+
+    def walk() -> Iterator[Item]:
+        tally = Fidelity(format.name, format.title)
+        for item in dataset:
+            new = fitter.fit(_safe(item), tally)
+            if new is not None:
+                yield new
+        fidelity.take(tally)
+
+    return dataset.derive(walk, subset_names=dataset.subset_names)
+
+
+def _safe(item: Item) -> Item:
+    """Return an item whose names may reach a disk. Raises UnsafeName."""
+    item_id(item.id)
+    item_id(item.subset)
+    return item
+
+
+class _Fitter:
+    """Fits items to one format."""
+
+    def __init__(self, format: Format, *, convert_shapes: bool) -> None:
+        self.kinds = format.kinds
+        self.media = format.media
+        self.holds = format.holds
+        self.names = {format.name, *format.aliases}
+        self.family = format.name
+        self.fields = format.fields
+        self.attributes = frozenset(
+            field.removeprefix("attributes.")
+            for field in format.fields
+            if field.startswith("attributes.")
+        )
+        self.targets: dict[str, tuple[str, ...]] = {}
+        for kind in KINDS:
+            wanted = format.prefers.get(kind, PREFERENCES.get(kind, ()))
+            self.targets[kind] = tuple(one for one in wanted if one in format.kinds)
+        if not convert_shapes:
+            self.targets = dict.fromkeys(KINDS, ())
+        held = {kind for kind in KINDS if kind in self.kinds or self.targets[kind]}
+        self.needs_label = set() if "unlabelled" in format.fields else held - LABELLESS
+
+    def fit(self, item: Item, tally: Fidelity) -> Item | None:
+        """Return an item as the format can hold it; None where it cannot."""
+        tally.seen.update([note.kind for note in item.annotations])
+        media = item.media
+        if media is not None and media.kind not in self.media:
+            if media.kind != "video_frame" or "image" not in self.media:
+                tally.left_out[media.kind] += 1
+                tally.dropped.update([note.kind for note in item.annotations])
+                return None
+            tally.frames += 1
+            image = type(media)(height=media.height, width=media.width)
+            item = item.with_(media=image, origins=())
+        if item.attributes and "item.attributes" not in self.fields:
+            tally.lost_fields["item.attributes"] += 1
+        touched: set[tuple[str, ...]] = set()
+        notes: list[Annotation] = []
+        for note in item.annotations:
+            notes += self._fit_note(note, item, tally, touched)
+        tally.items.update(touched)
+        self._count_fields(notes, tally)
+        if len(notes) == len(item.annotations) and all(
+            a is b for a, b in zip(notes, item.annotations, strict=True)
+        ):
+            return item
+        return item.with_(annotations=notes)
+
+    def _fit_note(
+        self, note: Annotation, item: Item, tally: Fidelity, touched: set[tuple[str, ...]]
+    ) -> Sequence[Annotation]:
+        kind = note.kind
+        if isinstance(note, Other) and self._own(note.format):
+            return (note,)
+        if note.label is None and kind in self.needs_label:
+            tally.unlabelled[kind] += 1
+            touched.add(("none", kind))
+            return ()
+        if kind in self.kinds and self._holds(note, item):
+            return (note,)
+        size = item.media.size if item.media is not None else None
+        for target in self.targets[kind]:
+            if note.group and target != kind and _stands(target, note, item):
+                tally.merged[kind] += 1
+                return ()
+            new = convert(note, target, size)
+            if new and self.holds is not None and not self.holds(new[0], item):
+                new = convert(new[0], target, size)  # a mask's polygon, its rings joined to one
+            if new and (self.holds is None or all(self.holds(one, item) for one in new)):
+                tally.converted[kind, target] += 1
+                touched.add(("new", kind, target))
+                return new
+        tally.dropped[kind] += 1
+        touched.add(("drop", kind))
+        if size is None and any(needs_size(kind, target) for target in self.targets[kind]):
+            tally.unsized[kind] += 1
+        return ()
+
+    def _holds(self, note: Annotation, item: Item) -> bool:
+        return self.holds is None or self.holds(note, item)
+
+    def _own(self, name: str) -> bool:
+        """Tell whether a record is the format's own: of it, an alias, or its family (`coco`)."""
+        return name in self.names or self.family.startswith(f"{name}_")
+
+    def _count_fields(self, notes: list[Annotation], tally: Fidelity) -> None:
+        lost, fields = tally.lost_fields, self.fields
+        for note in notes:
+            if note.attributes and "attributes" not in fields:
+                names = [name for name in note.attributes if name not in self.attributes]
+                if names:
+                    lost["attributes"] += 1
+                    tally.lost_attributes.update(names)
+            if note.id and "id" not in fields:
+                lost["id"] += 1
+            if note.z_order and "z_order" not in fields:
+                lost["z_order"] += 1
+            if note.score is not None and "score" not in fields:
+                lost["score"] += 1
+            if note.track is not None and "track" not in fields:
+                lost["track"] += 1
+        if "group" not in fields:
+            sizes = Counter(note.group for note in notes if note.group)
+            if joined := sum(size for size in sizes.values() if size > 1):
+                lost["group"] += joined
+
+
+def _stands(target: str, note: Annotation, item: Item) -> bool:
+    """Tell whether the annotation's instance has one of the kind `target` of its own."""
+    return any(
+        other.group == note.group and other.kind == target and other.label == note.label
+        for other in item.annotations
+    )

@@ -1,0 +1,287 @@
+"""What an export loses is converted or left out by the format's record, and told."""
+
+from collections import Counter
+
+import pytest
+
+from dvcs.errors import UnsafeName
+from dvcs.formats import Confidence, Fidelity, Format
+from dvcs.formats._fidelity import fitted
+from dvcs.model import (
+    VISIBLE,
+    Bbox,
+    Caption,
+    Dataset,
+    Item,
+    Label,
+    Media,
+    MediaFile,
+    Other,
+    Points,
+    Polygon,
+    RotatedBbox,
+)
+from tests.gallery import bitmap, image_item
+
+TRIANGLE = [[[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]]]
+
+
+def record(*kinds: str, **fields) -> Format:
+    return Format(
+        **{
+            "name": "yolo",
+            "title": "YOLO",
+            "url": "",
+            "kinds": frozenset(kinds),
+            "detect": lambda _: Confidence.LOW,
+            "fields": frozenset({"unlabelled"}),
+            **fields,
+        }
+    )
+
+
+def fit(format: Format, *notes, convert_shapes=True, **fields) -> tuple[list, Fidelity]:
+    """Return what is left of the annotations of one item, and the report."""
+    fidelity = Fidelity(format.name)
+    item = image_item("x", "s", *notes, **fields)
+    data = fitted(Dataset.from_items([item]), format, fidelity, convert_shapes=convert_shapes)
+    return [note for item in data for note in item.annotations], fidelity
+
+
+def test_what_can_be_held_is_given_as_it_is():
+    notes = [Bbox(1.0, 2.0, 3.0, 4.0, label="cat"), Label(label="dog")]
+    item = image_item("x", "s", *notes)
+    fidelity = Fidelity("yolo")
+    (same,) = fitted(Dataset.from_items([item]), record("bbox", "label"), fidelity)
+    assert same is item
+    assert fidelity.lossless
+    assert fidelity.lines() == []
+    assert fidelity.vanished() == []
+
+
+def test_kinds_are_converted_to_the_first_that_works():
+    notes, fidelity = fit(
+        record("bbox", "polygon"), bitmap((1, 1, 5, 5)), RotatedBbox(9.0, 9.0, 4.0, 4.0, 5.0)
+    )
+    assert [note.kind for note in notes] == ["polygon", "polygon"]
+    assert fidelity.converted == {("mask", "polygon"): 1, ("rotated_bbox", "polygon"): 1}
+    notes, fidelity = fit(record("bbox"), bitmap((1, 1, 5, 5)), Polygon(TRIANGLE))
+    assert [note.geometry for note in notes] == [(1.0, 1.0, 4.0, 4.0), (1.0, 1.0, 8.0, 8.0)]
+    assert fidelity.lines() == ["1 mask became box (1 item)", "1 polygon became box (1 item)"]
+    assert not fidelity.lossless
+
+
+def test_a_format_says_what_it_prefers():
+    format = record("bbox", "mask", prefers={"polygon": ("mask", "bbox"), "points": ("bbox",)})
+    notes, _ = fit(format, Polygon(TRIANGLE), Points([1.0, 2.0, 3.0, 4.0]))
+    assert [note.kind for note in notes] == ["mask", "bbox"]
+    notes, fidelity = fit(record("bbox", prefers={"polygon": ()}), Polygon(TRIANGLE))
+    assert notes == []
+    assert fidelity.dropped == {"polygon": 1}
+
+
+def test_a_mask_without_the_size_of_the_image_is_the_next_best_or_left_out():
+    unknown = Media(files=(MediaFile(ext=".png"),))
+    both = record("bbox", "mask", prefers={"polygon": ("mask", "bbox")})
+    item = image_item("x", "s", Polygon(TRIANGLE)).with_(media=unknown)
+    (got,) = fitted(Dataset.from_items([item]), both, Fidelity("yolo"))
+    assert [note.kind for note in got.annotations] == ["bbox"]
+    fidelity = Fidelity("yolo")
+    only = record("mask", prefers={"polygon": ("mask",)})
+    (got,) = fitted(Dataset.from_items([item]), only, fidelity)
+    assert got.annotations == []
+    assert fidelity.lines() == [
+        "1 polygon is left out: masks need the size of the image, which is not known"
+    ]
+
+
+def test_nothing_is_converted_where_none_is_wanted():
+    notes, fidelity = fit(record("bbox"), Polygon(TRIANGLE), convert_shapes=False)
+    assert notes == []
+    assert fidelity.dropped == {"polygon": 1}
+    assert fidelity.converted == {}
+
+
+def test_what_is_left_out_is_told_with_its_reason():
+    notes, fidelity = fit(
+        record("bbox", fields=frozenset()),
+        Caption("a"),
+        Caption("b"),
+        Bbox(1.0, 2.0, 3.0, 4.0),
+        Bbox(1.0, 2.0, 3.0, 4.0, label="cat"),
+    )
+    assert [note.label for note in notes] == ["cat"]
+    assert fidelity.lines() == [
+        "2 captions are left out (1 item): YOLO cannot hold them",
+        "1 box without a label is left out (1 item): YOLO needs labels",
+    ]
+    assert fidelity.vanished() == ["caption"]
+    assert fidelity.report()["dropped"] == {"caption": 2}
+    assert fidelity.report()["unlabelled"] == {"bbox": 1}
+    assert fidelity.report()["vanished"] == ["caption"]
+
+
+def test_captions_need_no_label():
+    notes, fidelity = fit(record("caption", fields=frozenset()), Caption("a"))
+    assert len(notes) == 1
+    assert fidelity.lossless
+
+
+def test_a_kind_has_vanished_only_where_all_of_it_is_gone():
+    cases = [
+        ((Label(label="a"), Label(label="b")), []),
+        ((Label(label="a"), Label()), []),
+        ((Label(), Label()), ["label"]),
+        (
+            (Label(), Caption("x"), Bbox(1.0, 2.0, 3.0, 4.0, label="a")),
+            ["bbox", "caption", "label"],
+        ),
+        ((bitmap((1, 1, 3, 3)),), ["mask"]),
+    ]
+    for notes, gone in cases:
+        _, fidelity = fit(record("label", fields=frozenset()), *notes)
+        assert fidelity.vanished() == gone
+
+
+def test_fields_are_left_in_place_and_counted():
+    said = Bbox(
+        1.0,
+        2.0,
+        3.0,
+        4.0,
+        id=3,
+        z_order=1,
+        score=0.5,
+        track=7,
+        attributes={"color": "red", "occluded": True},
+        extra={"voc": {"pose": "left"}},
+        derived={"coco": {"area": 3.0}},
+    )
+    notes, fidelity = fit(record("bbox"), said, attributes={"weather": "fog"})
+    assert notes == [said]
+    assert fidelity.lost_fields == {
+        "attributes": 1,
+        "id": 1,
+        "item.attributes": 1,
+        "score": 1,
+        "track": 1,
+        "z_order": 1,
+    }
+    assert "the attributes (color, occluded) of 1 annotation are left out" in fidelity.lines()
+    assert "the attributes of 1 item are left out" in fidelity.lines()
+    fields = frozenset({"unlabelled", "id", "z_order", "score", "track", "item.attributes"})
+    format = record("bbox", fields=fields | {"attributes.occluded"})
+    _, fidelity = fit(format, said, attributes={"weather": "fog"})
+    assert fidelity.lines() == ["the attributes (color) of 1 annotation are left out"]
+    _, fidelity = fit(record("bbox", fields=fields | {"attributes"}), said)
+    assert fidelity.lossless
+
+
+def test_a_group_is_lost_only_where_something_was_in_it_together():
+    pair = [Bbox(1.0, 2.0, 3.0, 4.0, group=1), Bbox(2.0, 2.0, 3.0, 4.0, group=1)]
+    single = Bbox(3.0, 2.0, 3.0, 4.0, group=2)
+    assert fit(record("bbox"), *pair, single)[1].lost_fields == {"group": 2}
+    assert fit(record("bbox"), single)[1].lossless
+
+
+def test_an_instance_that_has_the_shape_already_gets_no_second_one():
+    box = Bbox(1.0, 1.0, 8.0, 8.0, label="cat", group=1)
+    shape = Polygon(TRIANGLE, label="cat", group=1)
+    other = Polygon(TRIANGLE, label="dog", group=1)
+    notes, fidelity = fit(record("bbox"), box, shape, other)
+    assert [note.label for note in notes] == ["cat", "dog"]
+    assert fidelity.merged == {"polygon": 1}
+    assert any("another shape of the same instance" in line for line in fidelity.lines())
+    assert fidelity.vanished() == []
+
+
+def test_records_of_the_format_and_its_family_are_its_own():
+    notes = [Other(name, 1) for name in ("coco", "ms", "yolo", "coc")]
+    format = record("bbox", name="coco_stuff", aliases=("ms",))
+    kept, fidelity = fit(format, *notes)
+    assert [note.format for note in kept] == ["coco", "ms"]
+    assert fidelity.dropped == {"other": 2}
+
+
+def test_single_annotations_may_be_refused():
+    held = record("bbox", "polygon", holds=lambda note, _: note.kind == "bbox" and note.w > 4)
+    notes, fidelity = fit(
+        held, Bbox(1.0, 1.0, 5.0, 5.0), Bbox(1.0, 1.0, 2.0, 2.0), Polygon(TRIANGLE)
+    )
+    assert [note.geometry for note in notes] == [(1.0, 1.0, 5.0, 5.0), (1.0, 1.0, 8.0, 8.0)]
+    assert fidelity.dropped == {"bbox": 1}
+    assert fidelity.converted == {("polygon", "bbox"): 1}
+
+
+def test_items_of_other_media_are_left_out_and_frames_lose_their_file():
+    box = Bbox(1.0, 2.0, 3.0, 4.0)
+    items = [
+        Item("cloud", media=Media(kind="point_cloud"), annotations=[box]),
+        Item(
+            "frame", media=Media(kind="video_frame", height=4, width=5, frame=3), annotations=[box]
+        ),
+        Item("none", annotations=[box]),
+        image_item("image", "s", box),
+    ]
+    fidelity = Fidelity("yolo")
+    got = list(fitted(Dataset.from_items(items), record("bbox"), fidelity))
+    assert [item.id for item in got] == ["frame", "none", "image"]
+    assert got[0].media == Media(height=4, width=5)
+    assert fidelity.lines() == [
+        "1 point cloud is left out, with all annotations: YOLO cannot hold it",
+        "1 box is left out: YOLO cannot hold it",
+        "1 video frame became an image without a file",
+    ]
+    assert fidelity.left_out == {"point_cloud": 1}
+
+
+def test_items_touched_are_counted_once_each():
+    items = [
+        image_item(str(n), "s", *(Polygon(TRIANGLE, id=m) for m in range(3))) for n in range(4)
+    ]
+    fidelity = Fidelity("yolo")
+    for _ in fitted(Dataset.from_items(items), record("bbox", "label"), fidelity):
+        pass
+    assert fidelity.lines()[0] == "12 polygons became boxes (4 items)"
+    assert fidelity.report()["converted"] == [
+        {"from": "polygon", "to": "bbox", "count": 12, "items": 4}
+    ]
+
+
+def test_walks_that_overlap_or_break_off_count_nothing_twice():
+    items = [image_item(str(n), "s", Caption("x")) for n in range(5)]
+    fidelity = Fidelity("yolo")
+    data = fitted(Dataset.from_items(items), record("bbox"), fidelity)
+    assert fidelity.dropped == Counter()
+    first, second = iter(data), iter(data)
+    next(first), next(second), next(second)
+    for _ in data:
+        pass
+    list(first)
+    next(iter(data))
+    assert fidelity.dropped == {"caption": 5}
+    assert [len(part) for part in data.subsets.values()] == [5]
+    assert fidelity.dropped == {"caption": 5}
+
+
+def test_media_that_are_missing_outlive_a_walk():
+    fidelity = Fidelity("yolo")
+    fidelity.missing_media = 2
+    list(fitted(Dataset.from_items([]), record("bbox"), fidelity))
+    assert fidelity.lines() == ["2 media files are not at hand and could not be written"]
+    assert not fidelity.lossless
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_no_writer_is_given_a_name_that_leads_out(lossless):
+    format = record("bbox", lossless=lossless)
+    for item in (Item("../x"), Item("x", "../val"), Item("")):
+        with pytest.raises(UnsafeName):
+            list(fitted(Dataset.from_items([item]), format, Fidelity("yolo")))
+
+
+def test_a_lossless_format_is_given_everything():
+    notes = [Other("x", {}), Caption("c"), Points([1.0, 2.0], [VISIBLE], id=3)]
+    kept, fidelity = fit(record(lossless=True), *notes)
+    assert kept == notes
+    assert fidelity.lossless
