@@ -1,0 +1,5 @@
+"""`python -m dvcs`."""
+
+from dvcs.commands import main
+
+main()

@@ -1,0 +1,128 @@
+"""What people name: revisions and datasets on disk, sources and items in them."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dvcs.errors import NotARepository, RevisionNotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dvcs.model import Dataset
+    from dvcs.repository import Repository
+    from dvcs.repository.revisions import Revision
+    from dvcs.repository.snapshot import Snapshot
+
+
+class Place(NamedTuple):
+    """A source, or one item of it."""
+
+    source: str
+    subset: str | None = None
+    id: str | None = None
+
+
+def locate(snapshot: "Snapshot", path: str) -> Place:
+    """
+    Return what a path in a revision names: SOURCE, SOURCE/SUBSET or SOURCE/SUBSET/ID.
+
+    Names may have slashes themselves; the longest that fits is taken. Raises RevisionNotFound.
+    """
+    source = _longest(path, snapshot.sources)
+    if source is None:
+        known = ", ".join(snapshot.sources) or "none"
+        raise RevisionNotFound(f"there is no source for '{path}'", hint=f"sources: {known}")
+    rest = path[len(source) + 1 :]
+    if not rest:
+        return Place(source)
+    subsets = snapshot.sources[source].subsets
+    subset = _longest(rest, subsets)
+    if subset is None:
+        known = ", ".join(subsets) or "none"
+        raise RevisionNotFound(
+            f"'{source}' has no subset for '{rest}'", hint=f"its subsets: {known}"
+        )
+    id = rest[len(subset) + 1 :]
+    return Place(source, subset, id or None)
+
+
+def _longest(path: str, names: "Iterable[str]") -> str | None:
+    fitting = [name for name in names if path == name or path.startswith(f"{name}/")]
+    return max(fitting, key=len, default=None)
+
+
+class OnDisk(NamedTuple):
+    """A dataset on disk, where a revision may stand: `./path` or `/path`, with `:format`."""
+
+    path: Path
+    format: str | None
+
+
+def on_disk(text: str) -> OnDisk | None:
+    """Return the place on disk that a text names; None where it names a revision."""
+    if not text.startswith(("./", "../", "/", "~/", ".\\", "..\\")) and text not in (".", ".."):
+        drive = Path(text).drive
+        if not drive or not text.startswith((f"{drive}\\", f"{drive}/")):
+            return None
+    whole = Path(text).expanduser()
+    if whole.exists():
+        return OnDisk(whole, None)
+    path, colon, format = text.rpartition(":")
+    if colon and Path(path).expanduser().exists():
+        return OnDisk(Path(path).expanduser(), format)
+    return OnDisk(whole, None)
+
+
+@contextmanager
+def opened(place: OnDisk) -> "Iterator[Dataset]":
+    """Open a dataset on disk for a while."""
+    from contextlib import closing
+
+    from dvcs import formats
+    from dvcs.files import open_source
+
+    with closing(open_source(place.path)) as source:
+        format = formats.find(place.format) if place.format else formats.detect(source)
+        yield formats.read(source, format)
+
+
+@contextmanager
+def dataset_of(repo: "Repository | None", text: str) -> "Iterator[Dataset]":
+    """
+    Open what a text names: a revision (`REV`, `REV:SOURCE`), or a dataset on disk.
+
+    Raises UsageError for a revision where there is no repository.
+    """
+    place = on_disk(text)
+    if place is not None:
+        with opened(place) as dataset:
+            yield dataset
+        return
+    if repo is None:
+        raise UsageError(f"'{text}' is no path", hint=f"for a folder, write './{text}'")
+    parse(repo, text)
+    yield repo.dataset(text)
+
+
+def repository_for(text: str) -> "Repository":
+    """Open the repository for a revision. Raises NotARepository, and says so of a folder."""
+    from dvcs.commands._base import state
+    from dvcs.repository import Repository
+
+    try:
+        return Repository(state().folder)
+    except NotARepository as error:
+        if Path(text).exists():
+            raise NotARepository(str(error), hint=f"for the folder, write './{text}'") from None
+        raise
+
+
+def parse(repo: "Repository", text: str) -> "Revision":
+    """Return the revision that a text names. Raises RevisionNotFound, and says so of a folder."""
+    try:
+        return repo.parse(text)
+    except RevisionNotFound as error:
+        if Path(text).exists():
+            raise RevisionNotFound(str(error), hint=f"for the folder, write './{text}'") from None
+        raise
