@@ -25,7 +25,8 @@ DIGEST = 41  # "~" and 40 hex digits
 CUT_NAME = re.compile(r"~[0-9a-f]{40}\Z")
 QUOTED = re.compile(r'[%/\\<>:"|?*\x00-\x1f\x7f]')
 RESERVED = re.compile(
-    r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?= *(?:\.|\Z))", re.IGNORECASE
+    r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|git~[0-9]+)(?= *(?:\.|\Z))",
+    re.IGNORECASE,
 )
 ESCAPE = re.compile(r"%([0-9A-F]{2})")
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]\Z')

@@ -397,6 +397,10 @@ def open_source(path: Path, **options: Any) -> Source:
     archive = open_archive(path, **options)
     if archive is not None:
         return archive
+    if path.parent.name.lower() == "annotations" and path.suffix.lower() == ".json":
+        # The images are beside this folder, not in it, in COCO as in Datumaro.
+        root = path.parent.parent
+        return FolderSource(root, focus=f"{path.parent.name}/{path.name}", **options)
     return FolderSource(path.parent, focus=path.name, **options)
 
 

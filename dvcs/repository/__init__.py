@@ -1,0 +1,234 @@
+"""
+A repository of datasets: the handle, and a module for each thing that can be done with one.
+
+    layout.py       where things are; made, found
+    locks.py, refs.py, oplog.py, transaction.py
+                    how a change is made so that nothing is lost
+    snapshot.py     what one commit holds
+    revisions.py, history.py, message.py
+                    which commit, how they follow each other, what they say
+    ingest.py, importing.py, exporting.py
+                    datasets in and out
+    labels.py       labels across versions
+    identity.py, config.py
+                    who commits; settings
+
+`Repository` only opens things and passes on; what a verb does stands in the verb's module.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dvcs import model
+from dvcs.dataset import Dataset
+from dvcs.errors import RepositoryError
+from dvcs.model import Item
+from dvcs.objects.store import ObjectStore
+from dvcs.repository import layout as layouts
+from dvcs.repository import revisions
+from dvcs.repository.layout import Layout
+from dvcs.repository.media_access import StoredMediaAccess
+from dvcs.repository.oplog import HEAD, Move, change
+from dvcs.repository.refs import HEADS, Refs
+from dvcs.repository.revisions import Revision
+from dvcs.repository.snapshot import Snapshot, join
+from dvcs.repository.transaction import Committed, Transaction
+
+if TYPE_CHECKING:
+    from dvcs.objects.media import MediaStore
+
+__all__ = ["Committed", "Repository"]
+
+
+class Repository:
+    """
+    A repository, found in a folder or above it.
+
+    Raises NotARepository where there is none. A context manager; `close` lets go of open files.
+    """
+
+    def __init__(self, path: str | Path = ".") -> None:
+        self.layout: Layout = layouts.find(Path(path))
+        self.refs = Refs(self.layout.git)
+
+    @classmethod
+    def init(cls, path: str | Path = ".") -> "Repository":
+        """Make a repository in a folder (made too) and open it."""
+        return cls(layouts.create(Path(path)).root)
+
+    @property
+    def root(self) -> Path:
+        """The working folder."""
+        return self.layout.root
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """Commits, trees and items."""
+        return ObjectStore(self.layout.git)
+
+    @cached_property
+    def media(self) -> "MediaStore":
+        """Media by SHA-256."""
+        from dvcs.objects.media import MediaStore
+
+        return MediaStore(self.layout.media)
+
+    @cached_property
+    def media_access(self) -> StoredMediaAccess:
+        """Finds the bytes of items' media."""
+        return StoredMediaAccess(self)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        if "store" in self.__dict__:
+            self.store.close()
+        if "media" in self.__dict__:
+            self.media.close()
+
+    def __enter__(self) -> "Repository":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Repository({str(self.root)!r})"
+
+    # Reading
+
+    def resolve(self, revision: str = "HEAD") -> bytes:
+        """Return the commit that a revision names. Raises RevisionNotFound."""
+        return self.parse(revision).oid
+
+    def parse(self, revision: str) -> Revision:
+        """Return the commit and the source that a revision names. Raises RevisionNotFound."""
+        return revisions.parse(self, revision)
+
+    def tree_of(self, oid: bytes | None) -> bytes | None:
+        """Return the tree of a commit."""
+        return None if oid is None else self.store.commit(oid).tree
+
+    def snapshot(self, oid: bytes | None) -> Snapshot:
+        """Return what a commit holds."""
+        return Snapshot(self.store, self.tree_of(oid))
+
+    def dataset(self, revision: str = "HEAD") -> Dataset:
+        """
+        Return a revision as a dataset, read as it is walked: one source, or all of them joined.
+
+        Raises RevisionNotFound, and RepositoryError where sources cannot be joined.
+        """
+        oid, source = self.parse(revision)
+        snapshot = self.snapshot(oid)
+        names = [source] if source else list(snapshot.sources)
+        if not names:
+            return Dataset((), list, count=0)
+        return Dataset.of(join(snapshot.dataset(name, self.media_access) for name in names))
+
+    def item(self, revision: str, source: str, subset: str, id: str) -> Item | None:
+        """Return one item of a revision, None where it is not there."""
+        snapshot = self.snapshot(self.resolve(revision))
+        if source not in snapshot.sources:
+            return None
+        return snapshot.item(source, subset, id, self.media_access)
+
+    def branches(self) -> dict[str, bytes]:
+        """Return the branches by name."""
+        return {name[len(HEADS) :]: oid for name, oid in self.refs.all(HEADS).items()}
+
+    # Changing
+
+    def transaction(self, *, branch: str | None = None, base: bytes | None = None) -> Transaction:
+        """
+        Begin a change of a branch (default: the current one), from `base` (default: its tip).
+
+        Use as a context manager; nothing happens without its `commit`.
+        """
+        name = branch if branch is not None else self.refs.head_branch()
+        if base is None:
+            base = self.refs.read(HEADS + name) if name else self.refs.head_commit()
+        return Transaction(self, branch=name, base=base)
+
+    def import_dataset(
+        self,
+        data: "str | Path | model.Dataset",
+        *,
+        format: str | None = None,
+        name: str | None = None,
+        message: str | None = None,
+        mode: Literal["new", "update", "replace"] | None = None,
+        media: Literal["store", "reference", "none"] = "store",
+        subset: str | None = None,
+        keep_going: bool = False,
+        take_ids: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ) -> Committed:
+        """Import a dataset on disk, or in memory, as a source; see `importing.run`."""
+        from dvcs.repository import importing
+
+        request = importing.Request(
+            data=Path(data) if isinstance(data, str) else data,
+            format=format,
+            name=name,
+            message=message,
+            mode=mode,
+            media=media,
+            subset=subset,
+            keep_going=keep_going,
+            take_ids=take_ids,
+            options=dict(options or {}),
+        )
+        return importing.run(self, request).committed
+
+    def commit(
+        self,
+        dataset: model.Dataset,
+        *,
+        message: str,
+        source: str | None = None,
+        branch: str | None = None,
+        operation: str = "commit",
+    ) -> Committed:
+        """
+        Record a dataset as the new contents of a source, on a branch made if need be.
+
+        `source` may be left out where the branch has one source only (or none: then `data`).
+        """
+        from dvcs.repository import importing
+
+        return importing.replace_source(
+            self, dataset, message=message, source=source, branch=branch, operation=operation
+        )
+
+    def create_branch(self, name: str, at: bytes) -> None:
+        """Make a branch. Raises BranchMoved where there is one of that name."""
+        from dvcs.repository.refs import check_name
+
+        check_name(name)
+        if self.refs.read(HEADS + name) is not None:
+            raise RepositoryError(
+                f"there is a branch '{name}' already", hint="choose another name, or move that one"
+            )
+        change(self.layout, f"branch {name}", [Move(HEADS + name, None, at.hex())])
+
+    def move_head(self, target: str | bytes, command: str) -> None:
+        """Put HEAD on a branch (its full ref name) or detach it at a commit."""
+        head = self.refs.head()
+        old = f"ref: {head}" if isinstance(head, str) else head.hex()
+        new = f"ref: {target}" if isinstance(target, str) else target.hex()
+        if old != new:
+            change(self.layout, command, [Move(HEAD, old, new)])
+
+    def after_commit(self) -> None:
+        """Keep the store in good order; called when a commit has succeeded."""
+        from dvcs.repository.upkeep import tidy
+
+        tidy(self)
+
+    def operations(self) -> "Iterator[Any]":
+        """Return what was done to this repository, newest first."""
+        from dvcs.repository.oplog import Log
+
+        return reversed(Log(self.layout).operations())

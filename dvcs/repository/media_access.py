@@ -1,0 +1,78 @@
+"""Where the bytes of a revision's media are: in the media store, or where a record refers to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dvcs.errors import CorruptObject
+from dvcs.files import PathOrigin
+from dvcs.files.origins import Copying
+from dvcs.model import MediaFile, Origin
+from dvcs.repository.snapshot import MediaAccess
+
+if TYPE_CHECKING:
+    from dvcs.objects.media import MediaStore
+    from dvcs.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrigin(Copying):
+    """A file in the media store; what it gives is verified."""
+
+    store: "MediaStore"
+    sha256: str
+
+    @property
+    def path(self) -> Path | None:
+        """None: nobody reads the store's files directly."""
+        return None
+
+    def read(self) -> bytes:
+        """Return the bytes. Raises MissingObject and CorruptObject."""
+        return self.store.read(self.sha256)
+
+    def copy_to(self, target: Path, *, link: str) -> None:
+        """Write the bytes to a new file that nobody looks at before all is written."""
+        self.store.copy_to(self.sha256, target, link=link, fresh=True)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedOrigin(PathOrigin):
+    """A file that is not stored; where its hash is known, it is verified."""
+
+    sha256: str | None
+
+    def read(self) -> bytes:
+        """Return the bytes. Raises CorruptObject where the file is not what it was."""
+        import hashlib
+
+        data = self.path.read_bytes()
+        if self.sha256 is not None and hashlib.sha256(data).hexdigest() != self.sha256:
+            raise CorruptObject(
+                f"'{self.path}' is not the file that was referred to",
+                hint="put the old one back, or import the new one",
+            )
+        return data
+
+
+class StoredMediaAccess(MediaAccess):
+    """Finds media in the store of a repository, else where their records refer to."""
+
+    def __init__(self, repo: "Repository") -> None:
+        self._repo = repo
+
+    def origin(self, file: MediaFile) -> Origin | None:
+        """
+        Return where the bytes of a file can be had, None where they cannot.
+
+        Whether the store has a file is found out when it is read: asked of 60,000 small files
+        beforehand, that takes longer than reading the items.
+        """
+        if file.sha256 is not None and (file.url is None or file.sha256 in self._repo.media):
+            return StoredOrigin(self._repo.media, file.sha256)
+        if file.url is not None and "://" not in file.url:
+            path = Path(file.url)
+            path = path if path.is_absolute() else self._repo.root / path
+            if path.is_file():
+                return ReferencedOrigin(path, file.sha256)
+        return None
