@@ -69,6 +69,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(PY) tools/generate_docs.py $(ARGS)
+	$(PY) tools/make_picture.py $(ARGS)
 
 # uv resolves for every platform and Python version at once and takes the hashes of all files that
 # PyPI offers; it reads no pip configuration, and the variables that could point it elsewhere are
