@@ -149,5 +149,7 @@ def open_archive(path: Path, **options: Any) -> Source | None:
         if path.stat().st_size >= tarfile.BLOCKSIZE and tarfile.is_tarfile(path):
             return TarSource(path, **options)
     except OSError as error:
-        raise FormatError(f"cannot be read ({error.strerror})", path) from None
+        raise FormatError(f"cannot be read ({error.strerror or error})", path) from None
+    except DAMAGED as error:
+        raise FormatError(f"is a damaged archive ({error})", path) from None
     return None

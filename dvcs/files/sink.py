@@ -14,7 +14,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -52,6 +52,12 @@ class Sink(ABC):
         """How many media files should have been written and were not to be had."""
         self.notes: Counter[str] = Counter()
         """What whoever uses the files should know, by message, counted."""
+        self.converted: Counter[tuple[str, str]] = Counter()
+        """Annotations that the writer itself made another kind of, by both kinds."""
+        self.merged: Counter[str] = Counter()
+        """Annotations, by kind, that the writer made one with others of their instance."""
+        self.lost_fields: Counter[str] = Counter()
+        """Fields that it could not write of some annotations, though of most it can."""
         self._folders: set[str] = set()
 
     # What a kind of sink provides
@@ -215,7 +221,8 @@ class ZipSink(Sink):
         target.parent.mkdir(parents=True, exist_ok=True)
         self._target = target
         self._temp = _beside(target)
-        self._zip = zipfile.ZipFile(self._temp, "w", zipfile.ZIP_DEFLATED)
+        self._file = self._temp.open("wb")
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED)
 
     @contextmanager
     def _open(self, path: str) -> Iterator[IO[bytes]]:
@@ -229,10 +236,15 @@ class ZipSink(Sink):
 
     def _complete(self) -> None:
         self._zip.close()
+        self._file.close()
         self._temp.replace(self._target)
 
     def abandon(self) -> None:
-        self._zip.close()
+        # Closing writes the archive's directory, for which a full disk has no room either.
+        with suppress(OSError, ValueError):
+            self._zip.close()
+        with suppress(OSError):
+            self._file.close()
         self._temp.unlink(missing_ok=True)
 
 

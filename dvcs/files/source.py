@@ -412,7 +412,12 @@ def json_error(error: Exception, data: "bytes | mmap.mmap", place: PurePosixPath
     if isinstance(error, UnicodeDecodeError):
         return FormatError("is not UTF-8 text", place, _line(data, error.start))
     if "truncated" in text:
-        return FormatError("ends in the middle (truncated JSON)", place, _line(data, len(data)))
+        if not bytes(data[:64]).strip():
+            return FormatError("is empty", place, 1)
+        hint = "it was not copied, downloaded or written to its end"
+        return FormatError(
+            "ends in the middle (truncated JSON)", place, _line(data, len(data)), hint=hint
+        )
     match = re.search(r"byte (\d+)", text)
     if match and isinstance(error, msgspec.DecodeError):
         line = _line(data, int(match[1]))

@@ -66,6 +66,7 @@ class Dataset:
         format: str = "",
         count: int | None = None,
         subset_names: Sequence[str] | None = None,
+        decoded: bool = False,
     ) -> None:
         self.labels = labels if isinstance(labels, Labels) else Labels(labels)
         self.metadata: Mapping[str, Any] = metadata or {}
@@ -74,6 +75,11 @@ class Dataset:
         """How many items there are, where that is known without a walk."""
         self.subset_names = subset_names
         """The names of the subsets, where they are known without a walk."""
+        self.decoded = decoded
+        """
+        Whether all values of all annotations have the types that the model declares, because a
+        typed decoder of JSON made them: no int for a float, no NaN, nothing of numpy's.
+        """
         self._walk = walk
 
     @classmethod

@@ -81,12 +81,19 @@ _HEADERS = msgspec.json.Decoder(Header)
 
 
 def encode_item(
-    item: Item, keys: Mapping[str, str] | None = None, *, keep_id: bool = False
+    item: Item,
+    keys: Mapping[str, str] | None = None,
+    *,
+    keep_id: bool = False,
+    decoded: bool = False,
 ) -> list[bytes]:
     """
     Return the blobs of an item: one, or several where it is larger than 4 MiB.
 
     `keys` maps label names to keys where any differ. `keep_id` writes the id into the first line.
+    With `decoded`, annotations are known to have the types that they declare (`Dataset.decoded`),
+    which takes a seventh of an import to find out.
+
     Raises Uncanonical, naming the item and annotation, for values that JSON cannot hold.
     """
     notes = ordered(item.annotations)
@@ -102,7 +109,7 @@ def encode_item(
         unknown=unknown,
     )
     try:
-        lines = encode_annotations(notes)
+        lines = (decoded and notes and _encoded_lines(notes)) or encode_annotations(notes)
         first = _encode_header(header)
     except Uncanonical as error:
         raise Uncanonical(f"item '{item.id}': {error}", hint=error.hint) from None
@@ -438,8 +445,3 @@ def key_maps(labels: Labels) -> tuple[dict[str, str], dict[str, str]]:
     """Return name → key and key → name of the labels for which they differ."""
     differing = [one for one in labels if one.key != one.name]
     return {one.name: one.key for one in differing}, {one.key: one.name for one in differing}
-
-
-def media_of(blobs: Iterable[bytes]) -> Iterable[Media | None]:
-    """Return the media of many items without looking at their annotations."""
-    return (decode_header(blob).media for blob in blobs)

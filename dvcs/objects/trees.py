@@ -195,7 +195,10 @@ def count(reader: Reader, oid: bytes | None, limit: int | None = None) -> int:
     """Count the items of a folder, no further than beyond `limit`."""
     if oid is None:
         return 0
-    folders, items = folder(reader, oid)
+    entries = reader.tree(oid)
+    if all(mode == FILE and b"." not in name[: -len(SUFFIX)] for name, mode, _ in entries):
+        return sum(name.endswith(SUFFIX) for name, _, _ in entries)
+    folders, items = _sorted_out(reader, entries)
     total = len(items)
     for _, below in folders:
         if limit is not None and total > limit:

@@ -371,3 +371,18 @@ def test_a_copy_takes_no_rights_with_it(tmp_path):
     copy_file(tmp_path / "a", tmp_path / "b")
     (tmp_path / "b").write_bytes(b"changed")
     assert (tmp_path / "a").read_bytes() == b"x"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits for files")
+def test_a_zip_that_finds_no_room_leaves_nothing_behind(tmp_path):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"), ZipSink(tmp_path / "a.zip") as sink:
+            for n in range(100):
+                sink.bytes(f"{n}.png", os.urandom(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

@@ -243,11 +243,20 @@ def test_a_walk_ends_early_where_nothing_can_be_read(monkeypatch):
 
 def test_a_file_opens_its_folder_with_the_file_in_focus(tmp_path):
     folder(tmp_path)
-    source = open_source(tmp_path / "annotations" / "train.json")
+    (tmp_path / "annotations").rename(tmp_path / "notes")
+    source = open_source(tmp_path / "notes" / "train.json")
     assert source.focus == "train.json"
     assert "train.json" in source
     assert "../a.txt" not in source.paths
     assert source.json("train.json") == {"a": [1, 2.5]}
+
+
+def test_a_file_of_annotations_opens_the_folder_that_has_the_images_too(tmp_path):
+    folder(tmp_path)
+    source = open_source(tmp_path / "annotations" / "train.json")
+    assert source.focus == "annotations/train.json"
+    assert source.json("annotations/train.json") == {"a": [1, 2.5]}
+    assert "a.txt" in source.paths
 
 
 def test_what_does_not_exist_is_no_dataset(tmp_path):
