@@ -120,6 +120,7 @@ class Opener:
             missing = ids - shared.keys()
             if missing:
                 file.labels |= self.table.add_numbers(missing)
+                self.source.note("category ids that no file names became labels", len(missing))
         keys = {name: one.key for name, one in self.table.by_name().items()}
         for file in files:
             file.keys = {id: keys[name] for id, name in file.labels.items()}

@@ -13,9 +13,10 @@ from dvcs.model import Annotation, Item, Mask
 
 def painted(
     item: Item, segments: list[Instance], ids: Mapping[str, Id]
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[dict[str, Any], bytes, int]:
     """
-    Return the record of an item's segments, without its image, and their picture as PNG.
+    Return the record of an item's segments, without its image, their picture as PNG, and how many
+    of them are covered by others, in part or whole.
 
     Where segments overlap the later one, by z-order, is seen. Colours are the segments' ids, where
     they are numbers below 2^24 that no other segment of the image has.
@@ -29,9 +30,12 @@ def painted(
     numbers = _numbers(shapes)
     size = shapes[0].size
     picture = np.zeros(size, np.uint32)
+    areas: dict[int, int] = {}
     for shape, number in sorted(zip(shapes, numbers, strict=True), key=lambda one: one[0].z_order):
         bitmap = masks.decode(shape.size, shape.counts)[: size[0], : size[1]]
         picture[: bitmap.shape[0], : bitmap.shape[1]][bitmap] = number
+        areas[number] = int(bitmap.sum())
+    covered = sum(int((picture == number).sum()) != area for number, area in areas.items())
     image = np.stack([picture >> 16, picture >> 8 & 255, picture & 255], axis=2).astype(np.uint8)
     seen = Painted(image)
     rest: dict[str, Any] = {}
@@ -42,7 +46,7 @@ def painted(
         if not notes.get("unlisted"):
             infos.append(_info(shape, number, seen, ids))
     name = rest.get("file_name") or picture_name(item.file_name)
-    return {**rest, "file_name": name, "segments_info": infos}, encode(image, ".png")
+    return {**rest, "file_name": name, "segments_info": infos}, encode(image, ".png"), covered
 
 
 def _numbers(shapes: list[Mask]) -> list[int]:

@@ -68,9 +68,8 @@ def read(
         # What `read` took apart serves the first walk, and is let go of when that ends.
         return _Reader(source, strip_prefix).items(opened.pop() if opened else opener.open())
 
-    return Dataset(
-        found, walk, metadata=metadata, count=sum(len(subset.ids) for subset in opened[0])
-    )
+    count = sum(len(subset.ids) for subset in opened[0])
+    return Dataset(found, walk, metadata=metadata, count=count, decoded=True)
 
 
 class _Reader:

@@ -7,9 +7,11 @@ walked there and back; by the even-odd rule and by area that is the same shape.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from dvcs.files import Sink
 from dvcs.formats._coco_fields import signed_area
 from dvcs.formats._coco_parse import Instance
 from dvcs.formats._coco_records import NAME, NOTES
@@ -19,18 +21,21 @@ Mode = Literal["guess", "polygons", "mask"]
 Size = tuple[int, int]
 
 
-def instances(item: Item, mode: Mode, *, crop: bool = False) -> list[Instance]:
+def instances(item: Item, mode: Mode, sink: Sink, *, crop: bool = False) -> list[Instance]:
     """
     Return the instances of an item: shapes of one group and label are one, with their keypoints.
 
     `mode` chooses what shapes are written as: `guess` keeps each what it is, `polygons` and `mask`
-    convert. `crop` takes from each shape what later ones (by z-order) cover.
+    convert. `crop` takes from each shape what later ones (by z-order) cover. What is converted or
+    joined, and groups that COCO's instances cannot express, are counted in `sink`.
     """
     notes = item.annotations
     if crop:
         notes = _cropped(item, notes)
     simple = mode == "guess" and not any(note.group for note in notes)
     found = [Instance(note) for note in notes] if simple else _grouped(item, notes, mode)
+    if not simple:
+        _count_groups(notes, found, sink)
     for one in found:
         shape = one.shape
         if isinstance(shape, Polygon) and any(len(part) != 1 for part in shape.parts):
@@ -39,7 +44,21 @@ def instances(item: Item, mode: Mode, *, crop: bool = False) -> list[Instance]:
             one.shape = as_mask(shape, item)
         elif mode == "polygons" and isinstance(shape, Mask):
             one.shape = _without_holes(_as_polygon(shape), item, mode)
+        if shape is not one.shape and shape.kind != one.shape.kind:
+            sink.converted[shape.kind, one.shape.kind] += 1
     return found
+
+
+def _count_groups(notes: Sequence[Annotation], found: list[Instance], sink: Sink) -> None:
+    """Count what was joined to other shapes of its instance, and what no longer has a group."""
+    left = Counter(one.shape.kind for one in found)
+    left.update(one.points.kind for one in found if one.points is not None)
+    sink.merged.update(Counter(note.kind for note in notes) - left)
+    sizes = Counter(note.group for note in notes if note.group)
+    instances = Counter(one.shape.group for one in found)
+    torn = sum(size for group, size in sizes.items() if size > 1 and instances[group] > 1)
+    if torn:
+        sink.lost_fields["group"] += torn
 
 
 def _grouped(item: Item, notes: Sequence[Annotation], mode: Mode) -> list[Instance]:

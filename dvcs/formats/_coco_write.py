@@ -66,7 +66,7 @@ def write(
         )
         for item in track(dataset, "writing COCO", dataset.count):
             folder = "images" if merge_images else f"images/{quote(item.subset)}"
-            export.add(item, instances(item, mode, crop=crop_covered), folder)
+            export.add(item, instances(item, mode, sink, crop=crop_covered), folder)
         export.finish()
 
 
@@ -282,7 +282,8 @@ class _Export:
     def _listing(self, item: Item, subset: _Subset) -> frozenset[str]:
         """Return the tasks whose files list an image, whatever annotations it has."""
         files = item.extra.get(NAME, NOTHING).get(NOTES, NOTHING).get("files")
-        if files and subset.had.issuperset(files):
+        asked = not self._requested or not self._requested.isdisjoint(files or ())
+        if files and asked and subset.had.issuperset(files):
             return frozenset(files)
         return ALL if item.annotations or item.annotated or self._requested else INFO
 
@@ -346,7 +347,9 @@ class _Export:
         """Write the picture of an item's segments, and their record."""
         output = self._file(subset, PANOPTIC)
         folder = Output.path(PANOPTIC, subset.name)[: -len(".json")]
-        record, picture = painted(item, segments, output.fields.ids)
+        record, picture, covered = painted(item, segments, output.fields.ids)
+        if covered:
+            self._sink.note("masks are partly or wholly covered by others", covered)
         self._sink.bytes(f"{folder}/{record['file_name']}", picture)
         output.used.update(one.shape.label for one in segments if one.shape.label is not None)
         data = encoded(record, ENCODE, f"item '{item.id}'")

@@ -48,7 +48,7 @@ class Exported(NamedTuple):
     changed: int
     """How many files an update wrote or removed; all of them for a new export."""
     relabelled: bool
-    """Whether label indices differ from the export that was there before."""
+    """Whether a label has another index than in the export that was there before, or is gone."""
 
 
 def export(
@@ -89,7 +89,8 @@ def export(
         files, media = len(sink.written), sum(sink.written.values())
         write_stamp(sink, stamp or Stamp(), dataset, format, options or {})
     changed = sum(one != STAMP for one in sink.changed) if isinstance(sink, FolderSink) else files
-    relabelled = before is not None and before.labels not in ((), dataset.labels.names)
+    old = before.labels if before is not None else ()
+    relabelled = dataset.labels.names[: len(old)] != old
     return Exported(fidelity, files, media, changed, relabelled)
 
 

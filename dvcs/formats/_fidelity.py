@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dvcs.formats._convert import PREFERENCES, convert, needs_size
+from dvcs.convert import PREFERENCES, convert, needs_size
 from dvcs.formats._format import Format
 from dvcs.model import KINDS, Annotation, Dataset, Item, Other
 from dvcs.names import item_id
@@ -108,7 +108,7 @@ class Fidelity:
             told.append(f"{_count(self.frames, 'video_frame')} {became} without a file")
         if self.missing_media:
             files = "media file is" if self.missing_media == 1 else "media files are"
-            told.append(f"{self.missing_media} {files} not at hand and could not be written")
+            told.append(f"{self.missing_media:,} {files} not at hand and could not be written")
         return told
 
     def _dropped_lines(self) -> Iterator[str]:
@@ -135,18 +135,18 @@ class Fidelity:
     def _field_lines(self) -> Iterator[str]:
         for field, count in self.lost_fields.most_common():
             if field == "item.attributes":
-                yield f"the attributes of {count} item{'s' * (count != 1)} are left out"
+                yield f"the attributes of {count:,} item{'s' * (count != 1)} are left out"
                 continue
             noun = FIELDS[field]
             if field == "attributes":
                 names = [name for name, _ in self.lost_attributes.most_common(NAMED)]
                 more = ", ..." if len(self.lost_attributes) > NAMED else ""
                 noun = f"attributes ({', '.join(names)}{more})"
-            yield f"the {noun} of {count} annotation{'s' * (count != 1)} are left out"
+            yield f"the {noun} of {count:,} annotation{'s' * (count != 1)} are left out"
 
     def _items(self, *key: str) -> str:
         count = self.items[key]
-        return f" ({count} item{'s' * (count != 1)})" if count else ""
+        return f" ({count:,} item{'s' * (count != 1)})" if count else ""
 
     def report(self) -> dict[str, Any]:
         """Return all counts as plain values, for `--json`."""
@@ -166,6 +166,7 @@ class Fidelity:
             "left_out_items": _sorted(self.left_out),
             "frames": self.frames,
             "missing_media": self.missing_media,
+            "notes": _sorted(self.notes),
         }
 
     def take(self, other: "Fidelity") -> None:
@@ -184,7 +185,7 @@ def _noun(count: int, kind: str) -> str:
 
 
 def _count(count: int, kind: str) -> str:
-    return f"{count} {_noun(count, kind)}"
+    return f"{count:,} {_noun(count, kind)}"
 
 
 def _are(count: int) -> str:

@@ -52,8 +52,9 @@ def detect(source: Source) -> Confidence:
     ]
     if not found:
         raise Rejected("no JSON file has images, annotations or categories as COCO does")
-    shallow = any(path.count("/") <= 2 for path in found)
-    return Confidence.HIGH if shallow else Confidence.MEDIUM
+    # Other formats have files like COCO's deep inside (Mapillary Vistas: of its panoptic masks).
+    sure = any(path.count("/") <= 2 or "coco" in path.lower() for path in found)
+    return Confidence.HIGH if sure else Confidence.MEDIUM
 
 
 def read(

@@ -9,8 +9,9 @@ A folder of images without annotations.
     └── ...                   its full name: `street/1.jpg` is read first, `street/1.png` so named
 
 Folders are part of an item's id, never a subset: all items are of the subset `default`, or the one
-given with --subset. Written images keep their names. Where a dataset has several subsets, each is
-written to a folder of its name, which then is a part of the ids of what is read back.
+given with --subset. Where one image is named, the dataset is that image. Written images keep their
+names. Where a dataset has several subsets, each is written to a folder of its name, which then is a
+part of the ids of what is read back.
 
 Images lie in any format that OpenCV reads; files of other kinds are left alone.
 """
@@ -25,10 +26,16 @@ from dvcs.names import extension, id_of_file, item_id
 
 
 def detect(source: Source) -> Confidence:
-    """Any folder with an image would do."""
-    if not source.images:
-        raise Rejected("there is no image file")
+    """Any folder with an image would do; of one file, an image."""
+    if not _images(source):
+        named = f"'{source.focus}' is no" if source.focus is not None else "there is no"
+        raise Rejected(f"{named} image file")
     return Confidence.LOW
+
+
+def _images(source: Source) -> list[str]:
+    paths = source.paths if source.focus is None else (source.focus,)
+    return [path for path in paths if extension(path).lower() in IMAGE_EXTENSIONS]
 
 
 def read(source: Source) -> Dataset:
@@ -45,8 +52,7 @@ def read(source: Source) -> Dataset:
             media = Media(files=(file,))
             return Item(name, subset, media, origins=(source.origin(path),))
 
-        images = (path for path in source.paths if extension(path).lower() in IMAGE_EXTENSIONS)
-        return source.items(images, parse)
+        return source.items(_images(source), parse)
 
     return Dataset((), walk)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvcs.formats._convert import PREFERENCES, convert, needs_size, outer_rings, split_parts
+from dvcs.convert import PREFERENCES, convert, needs_size, outer_rings, split_parts
 from dvcs.geometry import masks, polygons
 from dvcs.model import (
     KINDS,

@@ -1,0 +1,200 @@
+"""
+The formats dvcs reads and writes: a short file each, a row each in `ROWS`.
+
+To add one, copy the nearest file, add its rows here, and put a small sample of it where
+`docs/adding.md` says; the conformance tests find it in the table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from dvcs.errors import FormatError, NotADataset, UnknownName, UsageError
+from dvcs.files import Sink, Source
+from dvcs.files.source import FolderSource
+from dvcs.formats._fidelity import Fidelity, fitted
+from dvcs.formats._format import Confidence, Format, Option, Rejected, checked_options, options_of
+from dvcs.model import Dataset
+
+__all__ = [
+    "Confidence",
+    "Fidelity",
+    "Format",
+    "Option",
+    "Rejected",
+    "all_formats",
+    "below",
+    "best",
+    "detect",
+    "find",
+    "judge",
+    "names",
+    "options_of",
+    "read",
+    "write",
+]
+
+ROWS: dict[str, str] = {
+    # name of the format: module that has its record in `FORMATS`
+    "coco": "coco",
+    "coco_instances": "coco",
+    "coco_person_keypoints": "coco",
+    "coco_captions": "coco",
+    "coco_labels": "coco",
+    "coco_image_info": "coco",
+    "coco_panoptic": "coco",
+    "coco_stuff": "coco",
+    "cvat": "cvat",
+    "datumaro": "datumaro",
+    "image_dir": "image_dir",
+    "voc": "voc",
+    "voc_action": "voc",
+    "voc_classification": "voc",
+    "voc_detection": "voc",
+    "voc_layout": "voc",
+    "voc_segmentation": "voc",
+    "yolo": "yolo",
+    "yolo_classify": "yolo_ultralytics",
+    "yolo_detect": "yolo_ultralytics",
+    "yolo_ndjson": "yolo_ndjson",
+    "yolo_obb": "yolo_ultralytics",
+    "yolo_pose": "yolo_ultralytics",
+    "yolo_segment": "yolo_ultralytics",
+}
+MOST_BELOW = 8
+"""How many datasets in folders are named where a place is none itself."""
+MOST_LOOKS = 40
+
+
+def names() -> list[str]:
+    """Return the names of all formats, those of installed plug-ins included."""
+    return sorted({*ROWS, *_plugins()})
+
+
+@cache
+def _plugins() -> Mapping[str, Callable[[], Format]]:
+    return {point.name: point.load for point in entry_points(group="dvcs.formats")}
+
+
+def find(name: str) -> Format:
+    """Return the format of a name or alias. Raises UnknownName, with a suggestion."""
+    if name in ROWS:
+        module = import_module(f"dvcs.formats.{ROWS[name]}")
+        formats: tuple[Format, ...] = module.FORMATS
+        return next(one for one in formats if one.name == name)
+    if name in _plugins():
+        return _plugins()[name]()
+    for one in all_formats():
+        if name in one.aliases:
+            return one
+    raise UnknownName("format", name, names())
+
+
+@cache
+def all_formats() -> tuple[Format, ...]:
+    """Return all formats in order of name."""
+    return tuple(find(name) for name in names())
+
+
+def judge(source: Source) -> tuple[dict[str, Confidence], dict[str, str]]:
+    """Return how sure each format is that a place is in it, and why the others say no."""
+    if source.focus is None:
+        source.find("*")  # a folder that cannot be listed is no reason for each of them
+    matches: dict[str, Confidence] = {}
+    rejections: dict[str, str] = {}
+    for one in all_formats():
+        if one.read is None:
+            continue
+        try:
+            matches[one.name] = one.detect(source)
+        except (Rejected, FormatError) as reason:
+            rejections[one.name] = str(reason)
+    return matches, rejections
+
+
+def best(matches: Mapping[str, Confidence]) -> list[str]:
+    """Return the names of the formats that fit best: one is the answer, none or several are not."""
+    most = max(matches.values(), default=None)
+    return [name for name, confidence in matches.items() if confidence == most]
+
+
+def detect(source: Source) -> Format:
+    """Return the one format that a place is in. Raises NotADataset for none and for several."""
+    matches, _ = judge(source)
+    top = best(matches)
+    if len(top) == 1:
+        return find(top[0])
+    inside = ", ".join(f"'{folder}' ({name})" for folder, name in below(source).items())
+    if not top:
+        why = "see why with 'dvcs detect-format --show-rejections'"
+        raise NotADataset(
+            f"no known format at '{source.name}'",
+            hint=f"name one of its folders: {inside}" if inside else f"{why}, or name --format",
+        )
+    hint = f"name one with --format, like '--format {top[0]}'"
+    raise NotADataset(
+        f"'{source.name}' could be any of: {', '.join(top)}",
+        hint=f"{hint}, or one of its folders: {inside}" if inside else hint,
+    )
+
+
+def below(source: Source) -> dict[str, str]:
+    """
+    Return the datasets in the folders of a place that is none itself, with their formats.
+
+    The uppermost ones, at most `MOST_BELOW`; folders of images alone are none. Only folders on this
+    disk are looked into.
+    """
+    found: dict[str, str] = {}
+    if source.focus is not None or not isinstance(source, FolderSource):
+        return found
+    looks = 0
+    folders = sorted(source.folders, key=lambda folder: (folder.count("/"), folder))
+    for folder in folders:
+        if any(folder.startswith(f"{one}/") for one in found) or len(found) == MOST_BELOW:
+            continue
+        if looks == MOST_LOOKS or folder.count("/") > 2:
+            break
+        looks += 1
+        matches, _ = judge(FolderSource(source.root / folder))
+        top = best(matches)
+        if len(top) == 1 and matches[top[0]] > Confidence.LOW:
+            found[folder] = top[0]
+    return found
+
+
+def read(source: Source, format: Format, **options: Any) -> Dataset:
+    """Return the dataset at a place; its files are read as it is walked."""
+    if format.read is None:
+        raise UsageError(f"dvcs can write {format.title}, but not read it")
+    dataset = format.read(source, **checked_options(format.read, options, f"reading {format.name}"))
+    dataset.format = format.name
+    return dataset
+
+
+def write(
+    dataset: Dataset, format: Format, sink: Sink, *, convert_shapes: bool = True, **options: Any
+) -> Fidelity:
+    """
+    Write a dataset; return what was converted and what the format could not hold.
+
+    The sink is not finished: the caller may still refuse for what was lost.
+    """
+    writer = format.write
+    if writer is None:
+        raise UsageError(f"dvcs can read {format.title}, but not write it")
+    checked = checked_options(writer, options, f"writing {format.name}")
+    held = {field for option, field in format.optional.items() if options.get(option)}
+    if held:
+        format = replace(format, fields=format.fields | held)
+    fidelity = Fidelity(format.name)
+    writer(fitted(dataset, format, fidelity, convert_shapes=convert_shapes), sink, **checked)
+    fidelity.missing_media = sink.missing_media
+    fidelity.notes = sink.notes
+    fidelity.converted.update(sink.converted)
+    fidelity.merged.update(sink.merged)
+    fidelity.lost_fields.update(sink.lost_fields)
+    return fidelity

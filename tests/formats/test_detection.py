@@ -1,0 +1,234 @@
+"""
+Which format a place is in, told by what is there: every sample of other tools has its one answer.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dvcs import formats
+from dvcs.errors import DvcsError, NotADataset
+from dvcs.files import open_source
+from dvcs.formats import Confidence
+from dvcs.formats._exporting import export
+from tests.conftest import needs_samples
+from tests.gallery import gallery
+
+SAMPLES = {
+    # folder or file: its format
+    "bccd": "voc",
+    "bccd/BCCD": "voc",
+    "bccd/BCCD/Annotations": "voc",
+    "bccd/BCCD/JPEGImages": "image_dir",
+    "coco_mini": "coco",
+    "coco_mini/annotations": "coco",
+    "coco_mini/annotations/captions_val2017.json": "coco",
+    "coco_mini/annotations/instances_train2017.json": "coco",
+    "cocoapi_results": "coco",
+    "datumaro/coco_dataset": "coco",
+    "datumaro/coco_dataset/coco": "coco",
+    "datumaro/coco_dataset/coco_captions": "coco",
+    "datumaro/coco_dataset/coco_image_info": "coco",
+    "datumaro/coco_dataset/coco_instances": "coco",
+    "datumaro/coco_dataset/coco_labels": "coco",
+    "datumaro/coco_dataset/coco_panoptic": "coco",
+    "datumaro/coco_dataset/coco_person_keypoints": "coco",
+    "datumaro/coco_dataset/coco_roboflow": "coco",
+    "datumaro/coco_dataset/coco_stuff": "coco",
+    "datumaro/coco_dataset/mmdet_coco": "coco",
+    "datumaro/cvat_dataset/for_images": "cvat",
+    "datumaro/cvat_dataset/for_video": "cvat",
+    "datumaro/datumaro_dataset": "datumaro",
+    "datumaro/datumaro_dataset/legacy": "datumaro",
+    "datumaro/datumaro_dataset/legacy/annotations": "datumaro",
+    "datumaro/image_dir_dataset": "image_dir",
+    "datumaro/kaggle_dataset/relaxed_coco": "coco",
+    "datumaro/kaggle_dataset/relaxed_voc1": "voc",
+    "datumaro/kaggle_dataset/relaxed_voc2": "voc",
+    "datumaro/kaggle_dataset/relaxed_yolo": "yolo_detect",
+    "datumaro/roboflow_dataset/coco": "coco",
+    "datumaro/roboflow_dataset/voc": "voc",
+    "datumaro/roboflow_dataset/yolo": "yolo_detect",
+    "datumaro/roboflow_dataset/yolo/data.yaml": "yolo_detect",
+    "datumaro/roboflow_dataset/yolo_obb": "yolo_obb",
+    "datumaro/voc_dataset/voc_dataset1": "voc",
+    "datumaro/voc_dataset/voc_dataset2": "voc",
+    "datumaro/voc_dataset/voc_dataset3": "voc",
+    "datumaro/yolo_dataset/annotations": "yolo_detect",
+    "datumaro/yolo_dataset/labels": "yolo_detect",
+    "datumaro/yolo_dataset/strict": "yolo",
+    "datumaro/yolo_dataset/strict/obj.data": "yolo",
+    "fsoco/labels/GFR": "coco",
+    "fsoco/labels/GFR/coco": "coco",
+    "fsoco/labels/GFR/darknet yolo": "yolo_detect",
+    "fsoco/labels/cure": "voc",
+    "fsoco/labels/eufs": "yolo_detect",
+    "label_studio_converter/data/test_brush": "image_dir",
+    "label_studio_converter/data/test_import_yolo_data": "yolo_detect",
+    "label_studio_converter/data/test_import_yolo_data_unif_dims": "yolo_detect",
+    "lvis_api": "coco",
+    "lvis_api/data": "coco",
+    "lvis_api/data/lvis_val_100.json": "coco",
+    "mmyolo/VOCdevkit": "voc",
+    "mmyolo/VOCdevkit/VOC2007": "voc",
+    "mmyolo/coco_sample.json": "coco",
+    "mmyolo/coco_sample_color.json": "coco",
+    "panopticapi": "coco",
+    "panopticapi/images_info_examples.json": "coco",
+    "panopticapi/panoptic_examples.json": "coco",
+    "panopticapi/panoptic_coco_detection_format.json": "coco",
+    "raccoon": "voc",
+    "raccoon/annotations": "voc",
+    "review_odm/tests/test_coco_eval": "coco",
+    "review_odm/toyexample/dets_classid_rel_xcycwh": "yolo_detect",
+    "review_odm/toyexample/dets_coco_format": "coco",
+    "review_odm/toyexample/gts_coco_format": "coco",
+    "review_odm/toyexample/gts_vocpascal_format": "voc",
+    "taco": "coco",
+    "taco/data": "coco",
+    "taco/data/annotations.json": "coco",
+    "tfds_fake/coco": "coco",
+    "tfds_fake/coco2014": "coco",
+    "tfds_fake/image_folder": "image_dir",
+    "tfds_fake/voc": "voc",
+    "tfds_fake/voc/VOCdevkit": "voc",
+    "yolo_mark": "yolo",
+    "yolo_mark/data": "yolo",
+    "yolo_mark/data/img": "yolo_detect",
+}
+NOTHING = (
+    *("fsoco/LICENSE", "lvis_api/data/coco_to_synset.json", "mmyolo/LICENSE", "taco/detector"),
+    *("datumaro/yolo_dataset/strict/obj.names", "datumaro/yolo_dataset/strict/train.txt"),
+    *("datumaro/voc_dataset/voc_dataset2/labelmap.txt", "review_odm/tests/test_case_1/dets"),
+    *("label_studio_converter/data/test_export_yolo/data.json", "review_odm/tests/tube"),
+    *("label_studio_converter/pathtrack", "lvis_api/data/README.md", "mmrotate"),
+    *("review_odm/toyexample/dets_classname_abs_xywh", "tfds_fake/mnist"),
+)
+SEVERAL = {
+    # a folder of datasets: what some of its folders are
+    "fsoco": {"labels/GFR": "coco", "labels/cure": "voc", "labels/eufs": "yolo_detect"},
+    "mmyolo": {"VOCdevkit": "voc"},
+    "datumaro/roboflow_dataset": {"coco": "coco", "voc": "voc", "yolo_obb": "yolo_obb"},
+    "review_odm/toyexample": {"gts_coco_format": "coco", "gts_vocpascal_format": "voc"},
+}
+TABLED = ("coco", "cvat", "datumaro", "image_dir", "voc", "yolo")
+"""Families of which the samples above are; the table of formats may know more."""
+
+
+def judged(path: Path) -> tuple[list[str], dict[str, Confidence], dict[str, str]]:
+    with closing(open_source(path)) as source:
+        matches, rejections = formats.judge(source)
+    return formats.best(matches), matches, rejections
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES))
+def test_a_sample_has_its_one_format(path: str):
+    best, matches, rejections = judged(needs_samples(*path.split("/")))
+    assert best == [SAMPLES[path]]
+    assert matches.keys() | rejections.keys() == set(formats.names())
+    assert all(rejections.values())
+
+
+@pytest.mark.parametrize("path", NOTHING)
+def test_what_is_in_none_of_these_formats_is_in_none(path: str):
+    best, _, rejections = judged(needs_samples(*path.split("/")))
+    assert [name for name in best if name.startswith(TABLED)] == []
+    assert {name for name in formats.names() if name.startswith(TABLED)} <= rejections.keys()
+
+
+@pytest.mark.parametrize("path", sorted(SEVERAL))
+def test_a_folder_of_several_datasets_is_told_with_its_folders(path: str):
+    folder = needs_samples(*path.split("/"))
+    best, _, _ = judged(folder)
+    assert len(best) > 1
+    with closing(open_source(folder)) as source:
+        found = formats.below(source)
+        assert found.items() >= SEVERAL[path].items()
+        with pytest.raises(NotADataset, match="could be any of") as error:
+            formats.detect(source)
+    for inner, name in SEVERAL[path].items():
+        assert f"'{inner}' ({name})" in (error.value.hint or "")
+    assert f"--format {best[0]}" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "datumaro/coco_dataset/coco",
+        "datumaro/voc_dataset/voc_dataset1",
+        "datumaro/yolo_dataset/strict",
+        "datumaro/cvat_dataset/for_images",
+        "datumaro/datumaro_dataset/legacy",
+    ],
+)
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
+def test_an_archive_is_what_its_folder_is(path: str, kind: str, tmp_path: Path):
+    folder = needs_samples(*path.split("/"))
+    packed = shutil.make_archive(str(tmp_path / "packed"), kind, folder)
+    assert judged(Path(packed))[0] == [SAMPLES[path]]
+    above = shutil.make_archive(str(tmp_path / "above"), kind, folder.parent, folder.name)
+    assert judged(Path(above))[0] == [SAMPLES[path]]
+
+
+@pytest.mark.parametrize("name", [one.name for one in formats.all_formats() if one.read])
+def test_a_file_beside_a_dataset_is_asked_about_alone(name: str, tmp_path: Path):
+    format = formats.find(name)
+    if format.write is None:
+        pytest.skip(f"{name} cannot be written")
+    held = gallery(format.media).select(lambda item: item.media is not None)
+    export(held, format, tmp_path / "data", allow_loss=True)
+    for file in ("LICENSE", "README.md", "notes.txt", "other.json", "other.xml", "other.yaml"):
+        path = tmp_path / "data" / file
+        path.write_text({".json": '{"a": 1}', ".xml": "<a/>"}.get(path.suffix, "a: text\n"))
+        best, _, rejections = judged(path)
+        assert best == []
+        assert name in rejections
+
+
+def test_one_image_is_a_dataset_of_that_image(tmp_path: Path):
+    export(gallery(), formats.find("image_dir"), tmp_path / "data", allow_loss=True)
+    path = next((tmp_path / "data").rglob("1.png"))
+    assert judged(path)[0] == ["image_dir"]
+    with closing(open_source(path)) as source:
+        assert [item.id for item in formats.read(source, formats.detect(source))] == ["1"]
+
+
+def dvcs(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "dvcs", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_names_the_format_and_says_why_not_the_others(tmp_path: Path):
+    export(gallery(), formats.find("voc"), tmp_path / "data", allow_loss=True)
+    done = dvcs("detect-format", tmp_path / "data", "--show-rejections")
+    assert (done.stdout, done.returncode) == ("voc\n", 0)
+    assert "there is no obj.data" in done.stderr
+    assert "no JSON file has images, annotations or categories as COCO does" in done.stderr
+
+
+def test_the_command_helps_where_several_fit(tmp_path: Path):
+    for name in ("voc", "coco"):
+        export(gallery(), formats.find(name), tmp_path / "data" / name, allow_loss=True)
+    done = dvcs("detect-format", tmp_path / "data", "--json")
+    said = json.loads(done.stdout)["dvcs.detect-format/1"]
+    assert done.returncode == 1
+    assert sorted(said["detected"]) == ["coco", "voc"]
+    assert said["folders"] == {"coco": "coco", "voc": "voc"}
+    text = dvcs("convert", "-i", tmp_path / "data", "-f", "yolo", "-o", tmp_path / "out")
+    assert text.returncode == 3
+    assert "'coco' (coco), 'voc' (voc)" in text.stderr
+
+
+def test_the_command_helps_where_none_fits(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("nothing here\n")
+    done = dvcs("detect-format", tmp_path)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert "--show-rejections" in done.stderr
+    with closing(open_source(tmp_path)) as source, pytest.raises(DvcsError) as error:
+        formats.detect(source)
+    assert "--show-rejections" in (error.value.hint or "")
