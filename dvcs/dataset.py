@@ -1,20 +1,21 @@
 """
 The dataset of the Python API: the model's, with everything that can be done with one.
 
-    cats = Dataset.import_from("VOC2012", "voc").transform("remap_labels", mapping={"cat": "animal"})
-    cats.export("out", "yolo")
+    data = Dataset.import_from("VOC2012", "voc")
+    data.transform("remap_labels", mapping={"cat": "animal"}).export("out", "yolo")
 
 All of it works without a repository. Like the model's, it is a recipe: nothing is read until it is
 walked, exported or counted.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvcs import model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dvcs.compare import ItemChange
     from dvcs.formats._exporting import Exported
     from dvcs.stats import Info
@@ -35,6 +36,7 @@ class Dataset(model.Dataset):
             format=dataset.format,
             count=dataset.count,
             subset_names=dataset.subset_names,
+            decoded=dataset.decoded,
         )
 
     @classmethod
@@ -114,4 +116,3 @@ class Dataset(model.Dataset):
         from dvcs.compare import diff_datasets
 
         return diff_datasets(self, other)
-

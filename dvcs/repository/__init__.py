@@ -19,7 +19,7 @@ A repository of datasets: the handle, and a module for each thing that can be do
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dvcs import model
 from dvcs.dataset import Dataset
@@ -28,7 +28,6 @@ from dvcs.model import Item
 from dvcs.objects.store import ObjectStore
 from dvcs.repository import layout as layouts
 from dvcs.repository import revisions
-from dvcs.repository.layout import Layout
 from dvcs.repository.media_access import StoredMediaAccess
 from dvcs.repository.oplog import HEAD, Move, change
 from dvcs.repository.refs import HEADS, Refs
@@ -37,7 +36,9 @@ from dvcs.repository.snapshot import Snapshot, join
 from dvcs.repository.transaction import Committed, Transaction
 
 if TYPE_CHECKING:
+    from dvcs.compare import ItemChange
     from dvcs.objects.media import MediaStore
+    from dvcs.repository.layout import Layout
 
 __all__ = ["Committed", "Repository"]
 
@@ -87,7 +88,7 @@ class Repository:
         if "media" in self.__dict__:
             self.media.close()
 
-    def __enter__(self) -> "Repository":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -133,6 +134,18 @@ class Repository:
         if source not in snapshot.sources:
             return None
         return snapshot.item(source, subset, id, self.media_access)
+
+    def diff(self, old: str, new: str = "HEAD") -> "Iterator[ItemChange]":
+        """
+        Yield what changed between two revisions, item by item; only what differs is read.
+
+        With a source (`main:coco`) on either side, only that one. Raises RevisionNotFound.
+        """
+        from dvcs.repository.diffing import diff
+
+        before, after = self.parse(old), self.parse(new)
+        sources = {one for one in (before.source, after.source) if one}
+        return diff(self, before.oid, after.oid, sources=sources or None)
 
     def branches(self) -> dict[str, bytes]:
         """Return the branches by name."""

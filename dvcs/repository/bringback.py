@@ -4,32 +4,25 @@ Bringing back what was written out: only what somebody changed in it becomes a c
 What is read is compared with the *projection* of the revision that it was written from: what
 reading the written files gave. Items that read as they are stored are unchanged and need none; for
 the others the stored items are written and read again in memory, and the edits between the two
-readings are applied to the stored items (`dvcs/projection.py`). So a box moved in a YOLO rendering
+readings are applied to the stored items (`dvcs/projection`). So a box moved in a YOLO rendering
 of a COCO dataset is one change, and polygons, attributes, ids and captions stay.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dvcs.compare import (
-    IdTrust,
-    ItemChange,
-    Options,
-    compare_pairs,
-    match_items,
-    renamed_labels,
-    trace_of,
-)
+from dvcs.compare import IdTrust, match_items, trace_of
 from dvcs.compare.pairing import Pairing
-from dvcs.errors import ConflictError, DvcsError, RepositoryError
+from dvcs.errors import DvcsError, RepositoryError
 from dvcs.model import Dataset, Item, Labels
 from dvcs.names import is_cut, quote, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
-from dvcs.projection import Conflict, Rule, apply_edits, edited_labels, edited_mapping
+from dvcs.projection import Rule, apply_edits, edited_labels, edited_mapping
+from dvcs.repository.difference import Difference, Edited, ItemConflict, relabelled
 from dvcs.repository.labels import with_known_keys
 from dvcs.repository.rendering import Name, Rendered, Rendering, rendered
 from dvcs.repository.snapshot import Snapshot
@@ -38,76 +31,6 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 SAMPLE = 500
-SHOWN = 5
-
-
-class Edited(NamedTuple):
-    """
-    One item that is not as it was: None where it was, or is, not there.
-
-    `before` and `after` have label *keys* for labels; `after.origins` are those of media files that
-    are new.
-    """
-
-    old: Name | None
-    new: Name | None
-    before: Item | None
-    after: Item | None
-
-
-class ItemConflict(NamedTuple):
-    """An edit that cannot be brought back."""
-
-    subset: str
-    id: str
-    conflict: Conflict
-
-
-class Difference(NamedTuple):
-    """What an edited rendering changes in a source."""
-
-    source: str
-    old_labels: Labels
-    labels: Labels
-    metadata: Mapping[str, Any] | None
-    """What the format says of the whole dataset, where that changed."""
-    items: tuple[Edited, ...]
-    conflicts: tuple[ItemConflict, ...]
-
-    def __bool__(self) -> bool:
-        """Whether anything is different."""
-        return bool(
-            self.items
-            or self.conflicts
-            or self.metadata is not None
-            or self.labels != self.old_labels
-        )
-
-    def changes(self) -> Iterator[ItemChange]:
-        """Yield what changed in each item, as comparisons tell it."""
-        old, new = key_maps(self.old_labels)[1], key_maps(self.labels)[1]
-        pairs = (
-            (_named(one.before, old, self.source), _named(one.after, new, self.source))
-            for one in self.items
-        )
-        options = Options(labels=renamed_labels(self.old_labels, self.labels))
-        return compare_pairs(pairs, options=options)
-
-    def refuse_conflicts(self) -> None:
-        """Raise ConflictError, naming the items, where there are conflicts."""
-        if not self.conflicts:
-            return
-        lines = [
-            f"{self.source}/{one.subset}/{one.id}: {one.conflict.reason}"
-            for one in self.conflicts[:SHOWN]
-        ]
-        if len(self.conflicts) > SHOWN:
-            lines.append(f"... and {len(self.conflicts) - SHOWN} more")
-        count = len(self.conflicts)
-        raise ConflictError(
-            "\n  ".join([f"{count} edit{'s' * (count != 1)} cannot be brought back:", *lines]),
-            hint="--on-conflict edited takes the edited shapes, kept leaves the full ones",
-        )
 
 
 def difference(
@@ -283,7 +206,7 @@ class _Comparison:
         self.shown_metadata = read.dataset.metadata
         keys = key_maps(self._keyed_like_shown(read.dataset.labels))[0]
         for name, item in read.items:
-            self.projected[name] = _keyed(item, keys)
+            self.projected[name] = relabelled(item, keys)
 
     def _keyed_like_shown(self, labels: Labels) -> Labels:
         return with_known_keys(self.full if self.shown is self.full else self.shown, labels)
@@ -306,7 +229,7 @@ class _Comparison:
         edited: list[Edited] = []
         conflicts: list[ItemConflict] = []
         for old, new in pairs:
-            item = _keyed(self.rest[new], self.keys)
+            item = relabelled(self.rest[new], self.keys)
             shown = self.projected.get(old)
             before = full[old]
             if shown is None:
@@ -321,7 +244,9 @@ class _Comparison:
                 after = after.with_(subset=target[0], id=item.id)
             if target != old or not _same_item(before, after):
                 edited.append(Edited(old, target, before, after))
-        edited += [Edited(None, name, None, _keyed(self.rest[name], self.keys)) for name in added]
+        edited += [
+            Edited(None, name, None, relabelled(self.rest[name], self.keys)) for name in added
+        ]
         gone = dict(self._stored(set(removed)))
         edited += [Edited(name, None, gone[name], None) for name in removed]
         _refuse_doubles(edited, self.names)
@@ -368,7 +293,7 @@ class _Comparison:
         moved, renamed = match_items(
             [trace_of(item.with_(source=self.source)) for item in gone.values()],
             [
-                trace_of(_keyed(self.rest[name], self.keys).with_(source=self.source))
+                trace_of(relabelled(self.rest[name], self.keys).with_(source=self.source))
                 for name in new
             ],
         )
@@ -391,31 +316,12 @@ class _Comparison:
         for old, new in islice(pairs, SAMPLE):
             shown = self.projected.get(old)
             if shown is not None:
-                notes = _keyed(self.rest[new], self.keys).annotations
+                notes = relabelled(self.rest[new], self.keys).annotations
                 Pairing(shown.annotations, notes).teach(trust)
         return trust
 
 
 # -- helpers -------------------------------------------------------------------------------------
-
-
-def _keyed(item: Item, keys: Mapping[str, str]) -> Item:
-    """Return an item whose labels are keys."""
-    return _relabelled(item, keys) if keys else item
-
-
-def _named(item: Item | None, names: Mapping[str, str], source: str) -> Item | None:
-    return None if item is None else _relabelled(item, names).with_(source=source)
-
-
-def _relabelled(item: Item, names: Mapping[str, str]) -> Item:
-    if not any(note.label in names for note in item.annotations):
-        return item
-    notes = [
-        note.with_(label=names.get(note.label, note.label)) if note.label is not None else note
-        for note in item.annotations
-    ]
-    return item.with_(annotations=notes)
 
 
 def _same_item(one: Item, other: Item) -> bool:

@@ -184,10 +184,16 @@ def _record(repo: "Repository", one: CopyChange) -> None:
         copies.forget(repo.layout, one.old.source)
 
 
-def rewrite_now(repo: "Repository", changes: Sequence[CopyChange]) -> None:
+def rewrite_now(repo: "Repository", changes: Sequence[CopyChange], *, force: bool = False) -> None:
     """Rewrite working copies as a part of an operation that is in the log already."""
-    plans = _planned(repo, changes, force=False, doing="this")
-    copies.begin(repo.layout, Pending(command="rewrite", time=time.time(), changes=tuple(changes)))
+    plans = _planned(repo, changes, force=force, doing="this")
+    what = Pending(
+        command="rewrite",
+        time=time.time(),
+        changes=tuple(changes),
+        agreed={made.copy.source: made.agreed for made in plans},
+    )
+    copies.begin(repo.layout, what)
     _finish(repo, plans, changes)
     copies.end(repo.layout)
 
@@ -201,7 +207,13 @@ def removing(repo: "Repository", copy: Copy, *, force: bool) -> Iterator[None]:
     """
     changes = [CopyChange(copy, None)]
     plans = _planned(repo, changes, force=force, doing=f"removing '{copy.source}'")
-    what = Pending(command="remove", time=time.time(), changes=tuple(changes), removed=copy.source)
+    what = Pending(
+        command="remove",
+        time=time.time(),
+        changes=tuple(changes),
+        agreed={made.copy.source: made.agreed for made in plans},
+        removed=copy.source,
+    )
     copies.begin(repo.layout, what)
     try:
         yield

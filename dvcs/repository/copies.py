@@ -26,6 +26,7 @@ from dvcs.objects._durable import fsync_dir, write_atomic
 from dvcs.repository import locks
 from dvcs.repository.layout import NAME
 from dvcs.repository.oplog import Move
+from dvcs.repository.sealing import sealed, unsealed
 from dvcs.repository.snapshot import SourceTree
 from dvcs.repository.statindex import Stat
 
@@ -118,7 +119,7 @@ def load(layout: "Layout") -> dict[str, Copy]:
         return found
     for path in sorted(layout.copies.glob("*.json")):
         try:
-            copy = msgspec.json.decode(path.read_bytes(), type=Copy)
+            copy = msgspec.json.decode(unsealed(path.read_bytes()) or b"", type=Copy)
         except FileNotFoundError:
             continue
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -145,7 +146,7 @@ def get(repo: "Repository", source: str) -> Copy:
 def save(layout: "Layout", copy: Copy) -> None:
     """Write a record, durably."""
     layout.copies.mkdir(parents=True, exist_ok=True)
-    write_atomic(_record(layout, copy.source), msgspec.json.encode(copy) + b"\n")
+    write_atomic(_record(layout, copy.source), sealed(msgspec.json.encode(copy)))
 
 
 def forget(layout: "Layout", source: str) -> None:
@@ -251,13 +252,14 @@ def locked(repo: "Repository", *, patience: float = locks.PATIENCE) -> Iterator[
 def pending(layout: "Layout") -> Pending | None:
     """Return the rewrite that was begun and not finished. A damaged one counts as none."""
     with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return msgspec.json.decode((layout.copies / "pending").read_bytes(), type=Pending)
+        data = unsealed((layout.copies / "pending").read_bytes())
+        return msgspec.json.decode(data or b"", type=Pending)
     return None
 
 
 def begin(layout: "Layout", what: Pending) -> None:
     """Say, durably, that a rewrite begins."""
-    write_atomic(layout.copies / "pending", msgspec.json.encode(what) + b"\n")
+    write_atomic(layout.copies / "pending", sealed(msgspec.json.encode(what)))
 
 
 def end(layout: "Layout") -> None:
@@ -280,7 +282,7 @@ def remember(layout: "Layout", operation: str, what: Remembered) -> None:
     """Keep the records before and after an operation; the oldest of many are forgotten."""
     folder = layout.copies / "undo"
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / operation, msgspec.json.encode(what) + b"\n")
+    write_atomic(folder / operation, sealed(msgspec.json.encode(what)))
     kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
     for path in kept[:-KEPT_UNDO]:
         path.unlink(missing_ok=True)
@@ -289,6 +291,6 @@ def remember(layout: "Layout", operation: str, what: Remembered) -> None:
 def recall(layout: "Layout", operation: str) -> Remembered | None:
     """Return what `remember` kept, None where it is gone."""
     with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        data = (layout.copies / "undo" / operation).read_bytes()
-        return msgspec.json.decode(data, type=Remembered)
+        data = unsealed((layout.copies / "undo" / operation).read_bytes())
+        return msgspec.json.decode(data or b"", type=Remembered)
     return None

@@ -34,7 +34,7 @@ BATCH = 4096
 """Items whose blobs are fetched together."""
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
     """One item of one side: its name, and the ids of its blobs."""
 
     source: str
@@ -43,7 +43,7 @@ class _Held(NamedTuple):
     blobs: bytes
 
 
-Waiting = tuple[_Held | None, _Held | None]
+Waiting = tuple[Held | None, Held | None]
 
 
 def diff(
@@ -53,15 +53,17 @@ def diff(
     *,
     sources: Collection[str] | None = None,
     options: Options | None = None,
+    limit: int | None = None,
 ) -> Iterator[ItemChange]:
     """
     Yield what changed from one commit to another (None: nothing yet), item by item.
 
-    `sources` limits it to some. Changes come in the order (source, subset, folder, id); moved,
-    renamed, added and removed items of a source follow its changed ones.
+    `sources` limits it to some, `limit` to the first so many items of each. Changes come in the
+    order (source, subset, folder, id); moved, renamed, added and removed items of a source follow
+    its changed ones.
     """
     return diff_snapshots(
-        repo.snapshot(old), repo.snapshot(new), sources=sources, options=options
+        repo.snapshot(old), repo.snapshot(new), sources=sources, options=options, limit=limit
     )
 
 
@@ -71,26 +73,36 @@ def diff_snapshots(
     *,
     sources: Collection[str] | None = None,
     options: Options | None = None,
+    limit: int | None = None,
 ) -> Iterator[ItemChange]:
     """Yield what changed between two snapshots; see `diff`."""
     for name in sorted(before.sources.keys() | after.sources.keys()):
         if sources is None or name in sources:
-            yield from _source(before, after, name, options or Options())
+            yield from _source(before, after, name, options or Options(), limit)
 
 
 def _source(
-    before: Snapshot, after: Snapshot, name: str, options: Options
+    before: Snapshot, after: Snapshot, name: str, options: Options, limit: int | None
 ) -> Iterator[ItemChange]:
     if before.sources.get(name) == after.sources.get(name):
         return
-    changed, removed, added = _differing(before, after, name)
     old_labels, new_labels = _labels(before, name), _labels(after, name)
     options = msgspec.structs.replace(options, labels=renamed_labels(old_labels, new_labels))
-    pairs = [*changed, *_matched(before, after, removed, added)]
+    pairs = paired(before, after, name, limit)
     ids = IdTrust()
     names = key_maps(old_labels)[1], key_maps(new_labels)[1]
     decoded = _decoded(before, after, pairs, names, ids)
     yield from compare_pairs(decoded, options=options, knowledge=Knowledge(ids))
+
+
+def paired(before: Snapshot, after: Snapshot, name: str, limit: int | None = None) -> list[Waiting]:
+    """
+    Return the items of a source that differ: changed, moved and renamed, removed, added ones.
+
+    With `limit`, only so many are looked for, and what has moved is found among them only.
+    """
+    changed, removed, added = _differing(before, after, name, limit)
+    return [*changed, *_matched(before, after, removed, added)]
 
 
 def _labels(snapshot: Snapshot, name: str) -> Labels:
@@ -98,20 +110,21 @@ def _labels(snapshot: Snapshot, name: str) -> Labels:
 
 
 def _differing(
-    before: Snapshot, after: Snapshot, name: str
-) -> tuple[list[Waiting], list[_Held], list[_Held]]:
+    before: Snapshot, after: Snapshot, name: str, limit: int | None
+) -> tuple[list[Waiting], list[Held], list[Held]]:
     old = before.sources[name].subsets if name in before.sources else {}
     new = after.sources[name].subsets if name in after.sources else {}
     changed: list[Waiting] = []
-    removed: list[_Held] = []
-    added: list[_Held] = []
+    removed: list[Held] = []
+    added: list[Held] = []
     for subset in sorted(old.keys() | new.keys()):
-        for one in trees.diff(after.reader, old.get(subset), new.get(subset)):
+        left = None if limit is None else limit - len(changed) - len(removed) - len(added)
+        for one in islice(trees.diff(after.reader, old.get(subset), new.get(subset)), left):
             quoted = one.name.decode()
             snapshot, blobs = (after, one.new) if one.new is not None else (before, one.old)
             id = _id(snapshot, quoted, blobs or b"")
-            was = None if one.old is None else _Held(name, subset, id, one.old)
-            now = None if one.new is None else _Held(name, subset, id, one.new)
+            was = None if one.old is None else Held(name, subset, id, one.old)
+            now = None if one.new is None else Held(name, subset, id, one.new)
             if was is not None and now is not None:
                 changed.append((was, now))
             elif was is not None:
@@ -128,10 +141,10 @@ def _id(snapshot: Snapshot, quoted: str, blobs: bytes) -> str:
 
 
 def _matched(
-    before: Snapshot, after: Snapshot, removed: list[_Held], added: list[_Held]
+    before: Snapshot, after: Snapshot, removed: list[Held], added: list[Held]
 ) -> list[Waiting]:
-    old: dict[Key, _Held] = {(one.source, one.subset, one.id): one for one in removed}
-    new: dict[Key, _Held] = {(one.source, one.subset, one.id): one for one in added}
+    old: dict[Key, Held] = {(one.source, one.subset, one.id): one for one in removed}
+    new: dict[Key, Held] = {(one.source, one.subset, one.id): one for one in added}
     pairs: list[Waiting] = []
     if old and new:
         moved, renamed = match_items(
@@ -143,7 +156,7 @@ def _matched(
     return pairs
 
 
-def _trace(snapshot: Snapshot, one: _Held) -> Trace:
+def _trace(snapshot: Snapshot, one: Held) -> Trace:
     """Return what an item can be known by under another name: its text, and its media."""
     blob = snapshot.store.blob(one.blobs[:SIZE])
     media = decode_header(blob).media
@@ -178,14 +191,14 @@ def _decoded(
             yield _item(was, first, names[0]), _item(now, second, names[1])
 
 
-def _texts(snapshot: Snapshot, held: list[_Held]) -> Iterator[list[bytes]]:
+def _texts(snapshot: Snapshot, held: list[Held]) -> Iterator[list[bytes]]:
     oids = (one.blobs[n : n + SIZE] for one in held for n in range(0, len(one.blobs), SIZE))
     blobs = snapshot.store.blobs(oids, threads=1)
     for one in held:
         yield [next(blobs) for _ in range(len(one.blobs) // SIZE)]
 
 
-def _item(held: _Held | None, blobs: list[bytes] | None, names: Mapping[str, str]) -> Item | None:
+def _item(held: Held | None, blobs: list[bytes] | None, names: Mapping[str, str]) -> Item | None:
     if held is None or blobs is None:
         return None
     return decode_item(blobs, held.id, held.subset, names).with_(source=held.source)
@@ -207,7 +220,7 @@ def _without_common_lines(
     if any(b'"group":' in text or b'"track":' in text for text in texts):
         return old, new, 0
     (head, *before), (other_head, *after) = (text.rstrip(b"\n").split(b"\n") for text in texts)
-    if not all(b'"id":' in line for line in (*before, *after)):
+    if any(text.count(b'"id":') < text.count(b"\n") - 1 for text in texts):
         return old, new, 0
     was, now = set(before), set(after)
     if len(was) != len(before) or len(now) != len(after):

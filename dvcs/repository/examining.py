@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from dvcs.errors import DirtyWorkingCopy, DvcsError
 from dvcs.projection import Rule
 from dvcs.repository import copies
-from dvcs.repository.bringback import Difference, Edited, difference
+from dvcs.repository.bringback import difference
 from dvcs.repository.copies import Copy
+from dvcs.repository.difference import Difference, Edited
 from dvcs.repository.ingest import collector_off
 from dvcs.repository.reading import Reading
 from dvcs.repository.rendering import Rendering
@@ -68,7 +69,8 @@ def examine(repo: "Repository", copy: Copy, *, rule: Rule = "refuse") -> Examine
             rule=rule,
         )
     reading.settle()
-    reading.save("" if found else token)
+    # What a rule about conflicts has hidden is still there.
+    reading.save(token if not found and rule == "refuse" else "")
     return Examined(copy, "changed" if found else "clean", reading, found)
 
 

@@ -47,9 +47,7 @@ def export_revision(
     if not name:
         raise NotADataset("the revision has no format of its own", hint="name one with --format")
     stamp = Stamp(revision=oid.hex(), source=source or "")
-    return export(
-        dataset, formats.find(name), target, stamp=stamp, options=options or {}, **how
-    )
+    return export(dataset, formats.find(name), target, stamp=stamp, options=options or {}, **how)
 
 
 def identify(repo: "Repository", path: Path) -> Identified:
@@ -72,9 +70,7 @@ def identify(repo: "Repository", path: Path) -> Identified:
     with closing(open_source(path)) as source:
         here = set(source.paths)
         changed = [
-            one
-            for one, data in sink.files.items()
-            if one in here and source.bytes(one) != data
+            one for one, data in sink.files.items() if one in here and source.bytes(one) != data
         ]
         changed += [
             one

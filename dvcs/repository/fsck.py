@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from dvcs.errors import CorruptObject, DvcsError, Locked, RepositoryError
 from dvcs.objects import verify as objects_verify
 from dvcs.repository import layout as layouts
-from dvcs.repository import locks, oplog, upkeep
+from dvcs.repository import locks, oplog, references, upkeep
 from dvcs.repository.config import checksum_file
 from dvcs.repository.oplog import HEAD, Log
 from dvcs.repository.reachability import Places, Reachable, copy_roots, past_roots
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SHOWN_ITEMS = 1000
 PACKED_HEAD = re.compile(rb"# pack-refs with:(?: (?:peeled|fully-peeled|sorted))+ ?\Z")
 ATTEMPTS = 20
+GITS_CACHES = (".rev", ".bitmap")
 
 
 class Finding(NamedTuple):
@@ -177,6 +178,10 @@ def _files(repo: "Repository") -> Iterator[Finding]:
     for name, commit in copy_roots(repo).items():
         if commit is None:
             yield Finding("error", name, "its record is damaged")
+    try:
+        references.check(layout)
+    except CorruptObject as error:
+        yield Finding("error", f"state/{references.FILE}", str(error))
 
 
 def _digest(data: bytes) -> bytes:
@@ -203,7 +208,7 @@ def _stores(repo: "Repository") -> Iterator[Finding]:
     reachable = Reachable(repo, check=True)
     for root in needed.values():
         reachable.add(root)
-    damages = [*_objects(repo), *_media(repo, reachable)]
+    damages = [*_objects(repo), *_caches(repo), *_media(repo, reachable)]
     told = {oid for damage in damages for oid in damage.objects}
     for trouble in reachable.troubles:
         if trouble.oid not in told:
@@ -268,6 +273,16 @@ def _objects(repo: "Repository") -> Iterator[_Damage]:
             f"{problem.message}{name}",
             (problem.oid,) if problem.oid else (),
         )
+
+
+def _caches(repo: "Repository") -> Iterator[_Damage]:
+    """Check what Git keeps beside packs: dvcs does not read it, but Git would believe it."""
+    for path in sorted(repo.store.pack_folder.glob("*")):
+        if path.suffix in GITS_CACHES or path.name == "multi-pack-index":
+            data = _bytes(path) or b""
+            if hashlib.sha1(data[:-20], usedforsecurity=False).digest() != data[-20:]:
+                message = "is damaged: a cache of Git's, which can be removed"
+                yield _Damage("error", _short(repo, path), message)
 
 
 def _media(repo: "Repository", reachable: Reachable) -> Iterator[_Damage]:

@@ -67,10 +67,12 @@ def _collect(
     freed = sum(_size(path) for path in upkeep.old_trash(repo, trash_days))
     if not dry_run:
         upkeep.remove_leftovers(repo)
-        if objects:
-            prune(repo.store, needed.objects, upkeep.new_trash(repo))
-        if media:
-            repo.media.remove(media, upkeep.new_trash(repo))
+        if objects or media:
+            trash = upkeep.new_trash(repo)
+            if objects:
+                prune(repo.store, needed.objects, trash)
+            if media:
+                repo.media.remove(media, trash)
         upkeep.empty_trash(repo, trash_days)
     return Collected(objects, len(media), size, freed, tuple(media))
 

@@ -79,4 +79,3 @@ def merge_bases(store: ObjectStore, one: bytes, other: bytes) -> list[bytes]:
     common = set(ancestors(store, [one])) & set(ancestors(store, [other]))
     parents = {parent for oid in common for parent in store.commit(oid).parents}
     return sorted(common - set(ancestors(store, parents)))
-

@@ -192,6 +192,8 @@ def _stage_version(
         )
     subsets: dict[str, dict[bytes, bytes]] = ingested.subsets
     if request.mode == "update":
+        # What was read is reported, so what is kept goes into copies.
+        subsets = {subset: dict(held) for subset, held in subsets.items()}
         labels = united_by_key(labels, old_labels)
         for subset, one in missing:
             subsets.setdefault(subset, {})[one] = version.old[subset][one]

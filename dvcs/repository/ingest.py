@@ -7,11 +7,11 @@ what is held is one entry a name. `Ingested` is what trees are made of.
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,11 +21,14 @@ from dvcs.names import is_cut, item_id, quote, simple_name
 from dvcs.objects.items import encode_item, key_maps
 from dvcs.objects.media import MediaWriter, StoredMedia
 from dvcs.objects.packs import PackWriter
+from dvcs.repository import references
+from dvcs.repository.layout import NAME, Layout
 
 if TYPE_CHECKING:
     from dvcs.media.headers import ImageHeader
 
 MediaMode = Literal["store", "reference", "none"]
+T = TypeVar("T")
 BATCH = 256
 NORMAL_ORIENTATION = 1
 
@@ -58,6 +61,7 @@ class MediaTaker:
         self.bytes = 0
         self._writer = writer
         self._root = root
+        self._outside: set[Path] = set()
 
     def take(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items with hash, size, height and width of their media filled in."""
@@ -68,7 +72,7 @@ class MediaTaker:
         for item in items:
             # One by one where there is nothing to take in: an item is encoded while it is still in
             # the processor's cache, which a batch of 256 is not (2 s of 118,000 items' 16).
-            if not item.origins and not batch:
+            if not batch and not any(item.origins):
                 yield item
                 continue
             batch.append(item)
@@ -87,9 +91,9 @@ class MediaTaker:
             for origin in item.origins
             if origin is not None and origin.path is not None
         ]
-        stored = self._writer().add_files(paths)
-        for item in items:
-            yield self._filled(item, stored) if item.origins else item
+        with closed(self._writer().add_files(paths)) as stored:
+            for item in items:
+                yield self._filled(item, stored) if item.origins else item
 
     def _filled(self, item: Item, stored: Iterator[StoredMedia]) -> Item:
         assert item.media is not None  # noqa: S101 - origins go with media
@@ -137,10 +141,16 @@ class MediaTaker:
                 self.files += 1
         return item.with_(media=measured(item, tuple(files)))
 
+    def finish(self) -> None:
+        """Note the folders outside of the working folder that items refer to."""
+        if self._outside and self._root is not None:
+            references.allow(Layout(self._root, self._root / NAME), self._outside)
+
     def _url(self, path: Path) -> str:
         path = path.resolve()
         if self._root is not None and path.is_relative_to(self._root):
             return path.relative_to(self._root).as_posix()
+        self._outside.add(path.parent)
         return path.as_posix()
 
 
@@ -206,14 +216,15 @@ def ingest(
 
     def plainly(item: Item) -> tuple[str, bytes, list[bytes]]:
         name = quote(item.id)
-        return item.subset, name.encode(), encode_item(item, keys, keep_id=is_cut(name))
+        blobs = encode_item(item, keys, keep_id=is_cut(name), decoded=dataset.decoded)
+        return item.subset, name.encode(), blobs
 
     prepared = prepare or plainly
     annotations = 0
 
-    def blobs() -> Iterator[bytes]:
+    def blobs_of(items: Iterator[Item]) -> Iterator[bytes]:
         nonlocal annotations
-        for item in taker.take(map(checked.item, dataset)):
+        for item in items:
             annotations += len(item.annotations)
             subset, key, parts = prepared(item)
             folder = subsets.get(subset)
@@ -228,11 +239,16 @@ def ingest(
             waiting.append((folder, key, len(parts)))
             yield from parts
 
-    with collector_off():
-        stored = writer.blobs(blobs())
+    with (
+        collector_off(),
+        closed(taker.take(map(checked.item, dataset))) as items,
+        closed(blobs_of(items)) as blobs,
+        closed(writer.blobs(blobs)) as stored,
+    ):
         for oid in stored:
             folder, key, count = waiting.popleft()
             folder[key] = oid if count == 1 else oid + b"".join(islice(stored, count - 1))
+    taker.finish()
     return Ingested(subsets, annotations, taker.files, taker.bytes)
 
 
@@ -265,6 +281,16 @@ def _checked_subset(name: str) -> str:
     if simple_name(name, "subset") != name:
         raise UnsafeName(f"{name!r} is not a name for a subset", hint="use NFC and '/'")
     return name
+
+
+@contextmanager
+def closed(stream: Iterator[T]) -> Iterator[Iterator[T]]:
+    """Close a generator when the block ends, whoever may still hold it; its threads end then."""
+    try:
+        yield stream
+    finally:
+        if isinstance(stream, Generator):
+            stream.close()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ Where everything of a repository is, how one is made, and how it is found.
         ├── writers         held shared by who writes, alone by who collects garbage
         ├── upkeep          held by who joins small packs (`upkeep.py`)
         ├── operations      the operation log, which is also the journal (`oplog.py`)
+        ├── references      folders outside that items may refer to (`references.py`)
+        ├── bisect          a search under way (`bisect.py`)
         ├── copies/         the working copies: what they were written from, their index
         ├── hooks/          executables, local
         └── trash/          what gc removed, for a while

@@ -61,7 +61,8 @@ def exclusive(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(OSError):
+            # What was to be done is done: an interrupt now would only say that it was not.
+            with suppress(OSError, KeyboardInterrupt):
                 os.ftruncate(fd, 0)
 
 

@@ -1,6 +1,7 @@
 """Where the bytes of a revision's media are: in the media store, or where a record refers to."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from dvcs.errors import CorruptObject
 from dvcs.files import PathOrigin
 from dvcs.files.origins import Copying
 from dvcs.model import MediaFile, Origin
+from dvcs.repository import references
 from dvcs.repository.snapshot import MediaAccess
 
 if TYPE_CHECKING:
@@ -73,6 +75,17 @@ class StoredMediaAccess(MediaAccess):
         if file.url is not None and "://" not in file.url:
             path = Path(file.url)
             path = path if path.is_absolute() else self._repo.root / path
-            if path.is_file():
+            if self._may_be_read(path) and path.is_file():
                 return ReferencedOrigin(path, file.sha256)
         return None
+
+    def _may_be_read(self, path: Path) -> bool:
+        """Tell whether a record may name this file: see `references.py`."""
+        real = path.resolve()
+        if real.is_relative_to(self._repo.root):
+            return not real.is_relative_to(self._repo.layout.git)
+        return references.is_allowed(real, self._folders)
+
+    @cached_property
+    def _folders(self) -> frozenset[Path]:
+        return references.allowed(self._repo.layout)

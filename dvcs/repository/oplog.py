@@ -234,7 +234,8 @@ class Log:
         if all(move.old == move.new for move in moves):
             self._append(_Line(done=operation.id))  # no ref would tell that it took place
         else:
-            with suppress(OSError):  # a full disk: `recover` says it again
+            # It is done: where a full disk or an interrupt prevents it, `recover` says so.
+            with suppress(OSError, KeyboardInterrupt):
                 self._append(_Line(done=operation.id), durable=False)
         return operation
 

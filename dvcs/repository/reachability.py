@@ -19,6 +19,7 @@ from dvcs.objects.items import decode_header, decode_item, decode_labels, is_can
 from dvcs.objects.trees import NUMBERED, SUFFIX
 from dvcs.repository.oplog import HEAD, SYMBOLIC, Log
 from dvcs.repository.revisions import TARGET
+from dvcs.repository.sealing import unsealed
 from dvcs.repository.snapshot import CATEGORIES, ITEMS
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def copy_roots(repo: "Repository") -> Mapping[str, bytes | None]:
     for record in sorted(repo.layout.copies.glob("*.json")):
         name = f"working copy '{unquote(record.stem)}'"
         try:
-            held = json.loads(record.read_bytes())
+            held = json.loads(unsealed(record.read_bytes()) or b"")
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError):

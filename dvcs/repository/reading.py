@@ -73,6 +73,12 @@ class CopySource(FolderSource):
     def __contains__(self, path: object) -> bool:
         return path in self._files
 
+    def _read(self, path: str) -> bytes:
+        local = self.local(path)
+        if local is None:
+            raise FileNotFoundError(path)
+        return local.read_bytes()
+
     def local(self, path: str) -> Path | None:
         if path not in self._files:
             return None

@@ -6,27 +6,29 @@ version of the source by now, both are merged item by item; what then is new to 
 to it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dvcs.errors import BranchMoved
-from dvcs.model import Item, Labels
+from dvcs.errors import BranchMoved, RevisionNotFound
+from dvcs.model import Dataset, Item, Labels
 from dvcs.names import is_cut, quote
 from dvcs.objects.gitobjects import Commit
 from dvcs.objects.items import encode_item
+from dvcs.projection import Rule
 from dvcs.repository import copies, identity
-from dvcs.repository.bringback import Difference
+from dvcs.repository.bringback import difference
 from dvcs.repository.carrying import attach, last_operation, rewrite_now
 from dvcs.repository.copies import CopyChange, Remembered
+from dvcs.repository.difference import Difference
 from dvcs.repository.examining import Examined
-from dvcs.repository.ingest import MediaTaker, ingest
+from dvcs.repository.ingest import MediaMode, MediaTaker, ingest
 from dvcs.repository.labels import united_by_key
 from dvcs.repository.message import with_trailer
 from dvcs.repository.placing import rebased_stamp
 from dvcs.repository.rebasing import BothChanged, Rebase
-from dvcs.repository.rendering import Name
+from dvcs.repository.rendering import Name, Rendering
 from dvcs.repository.snapshot import SourceInfo, SourceTree, dataset_json, write_root
 from dvcs.repository.transaction import Committed, Transaction
 
@@ -57,7 +59,7 @@ def record(
     changed the same items, and what reading new sources raises.
     """
     with repo.transaction() as change:
-        recorded = [_recorded(repo, change, one, partial=partial) for one in found]
+        recorded = [recorded_as(repo, change, one, partial=partial) for one in found]
         names = [one.found.copy.source for one in recorded]
         done = change.commit(
             message,
@@ -81,7 +83,7 @@ def record(
     return done
 
 
-def _recorded(
+def recorded_as(
     repo: "Repository", change: Transaction, found: Examined, *, partial: bool
 ) -> _Recorded:
     source = found.copy.source
@@ -195,6 +197,55 @@ def _needing(repo: "Repository", item: Item, media: str) -> Item:
         for file, origin in zip(item.media.files, item.origins, strict=False)
     )
     return item.with_(origins=origins if any(origins) else ())
+
+
+def bring_back(
+    repo: "Repository",
+    source: str,
+    dataset: Dataset,
+    rendering: Rendering,
+    *,
+    message: str,
+    revision: str = "HEAD",
+    media: MediaMode = "store",
+    rule: Rule = "refuse",
+    limit: Callable[[Difference], Difference] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+) -> tuple[Committed, Difference]:
+    """
+    Commit what was changed in a rendering of a source from outside of the working folder.
+
+    `revision` is what was written out. `limit` may take away from what was changed, or raise.
+    Raises RevisionNotFound, ConflictError unless `rule` says what becomes of conflicts, BranchMoved
+    where the branch changed the same items since, and whatever reading the dataset raises.
+    """
+    base = repo.resolve(revision)
+    snapshot = repo.snapshot(base)
+    if source not in snapshot.sources:
+        raise RevisionNotFound(
+            f"'{revision}' has no source '{source}'",
+            hint=f"its sources: {', '.join(snapshot.sources) or 'none'}",
+        )
+    with repo.transaction(base=base) as change:
+        taker = MediaTaker(media, change.media, repo.root)
+        found = difference(
+            repo,
+            snapshot,
+            source,
+            dataset=dataset,
+            items=taker.take(dataset),
+            rendering=rendering,
+            rule=rule,
+        )
+        if limit is not None:
+            found = limit(found)
+        found.refuse_conflicts()
+        if dry_run:
+            return Committed(base, dict(change.sources), changed=False), found
+        _stage(repo, change, found, partial=False, media=media)
+        done = change.commit(message, operation="import", arguments=arguments)
+    return done, found
 
 
 # -- when the branch had moved -------------------------------------------------------------------

@@ -6,6 +6,7 @@ Revision expressions, as Git writes them: what they mean here.
     main~2  main^  main^2               ancestors: the second before, the first or second parent
     main@{1}                            where main was one move ago
     main:source                         one source of it
+    v1.0-2-g3f2a91c                     what 'dvcs describe' wrote
 """
 
 import re
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX = re.compile(r"[0-9a-f]{4,40}\Z", re.IGNORECASE)
 STEP = re.compile(r"\^\{(?:commit)?\}|\^([0-9]{0,9})|~([0-9]{0,9})|@\{([0-9]{1,9})\}")
+DESCRIBED = re.compile(r".+-[0-9]+-g([0-9a-f]{4,40})\Z")
 TARGET = re.compile(rb"object ([0-9a-f]{40})\n")
 LONGEST_CHAIN = 10_000
 
@@ -84,6 +86,8 @@ def _named(repo: "Repository", name: str) -> bytes:
     found = next((oid for one in candidates if (oid := refs.read(one)) is not None), None)
     if found is None and PREFIX.match(name):
         found = _by_prefix(repo, name.lower())
+    if found is None and (described := DESCRIBED.match(name)):
+        found = _by_prefix(repo, described[1])
     if found is None:
         raise RevisionNotFound(
             f"no branch, tag or commit is called '{name}'", hint=_suggest(repo, name)

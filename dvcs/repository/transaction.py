@@ -24,7 +24,7 @@ from dvcs.model import Labels
 from dvcs.names import simple_name
 from dvcs.objects import trees
 from dvcs.objects.canonical import canonical_json
-from dvcs.objects.gitobjects import Commit
+from dvcs.objects.gitobjects import Commit, Signature
 from dvcs.objects.items import encode_labels
 from dvcs.objects.media import MediaWriter
 from dvcs.repository import identity, locks, oplog
@@ -148,11 +148,13 @@ class Transaction:
         command: str | None = None,
         copies: Mapping[str, tuple[str | None, str | None]] | None = None,
         allow_empty: bool = False,
+        author: Signature | None = None,
     ) -> Committed:
         """
         Make the commit and move the branch, durably.
 
-        Raises BranchMoved where the branch moved and both sides changed the same items.
+        `author` is who made the change, where that is not who commits it. Raises BranchMoved where
+        the branch moved and both sides changed the same items.
         """
         if self._media is not None:
             self._media.publish()
@@ -163,7 +165,7 @@ class Transaction:
         signature = identity.author(self.repo.layout)
 
         def write(tree: bytes, onto: tuple[bytes, ...]) -> bytes:
-            oid = self.writer.commit(Commit(tree, onto, signature, signature, text))
+            oid = self.writer.commit(Commit(tree, onto, author or signature, signature, text))
             self.writer.publish()
             return oid
 
@@ -186,6 +188,19 @@ class Transaction:
             log.change(command or operation, self._moves(now, oid), copies=copies)
         self._committed = True
         return Committed(oid, sources, changed=True)
+
+    def aside(
+        self, message: str, *, operation: str, arguments: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Make the commit, durably, and move no branch; return it. A ref is to hold it."""
+        if self._media is not None:
+            self._media.publish()
+        text = with_trailer(message, operation, arguments or {})
+        root = self._root(self.before, self.sources, self.policy)
+        signature = identity.author(self.repo.layout)
+        oid = self.writer.commit(Commit(root, _only(self.base), signature, signature, text))
+        self.writer.publish()
+        return oid
 
     def _root(
         self, onto: Snapshot, sources: Mapping[str, SourceTree], policy: bytes | None

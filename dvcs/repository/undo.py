@@ -2,7 +2,8 @@
 Taking back the last operation: refs go back to where they were, and so do working copies.
 
 A checkout that is undone is rewritten from the commit before. A `commit` of a working copy that is
-undone leaves its files as they are: what was recorded is a change again. Undoing an undo does the
+undone leaves its files as they are: what was recorded is a change again. Taking back that changes
+were put aside lays them on the files again, and the other way round. Undoing an undo does the
 operation again. Nothing is lost by either: the operation log holds both sides.
 """
 
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dvcs.errors import RepositoryError
-from dvcs.repository import copies, oplog
+from dvcs.repository import copies, oplog, stash
 from dvcs.repository.carrying import carry_out, finish_pending
 from dvcs.repository.copies import Copy, CopyChange, Remembered
 from dvcs.repository.oplog import Log, Move, Operation
 from dvcs.repository.refs import REMOTES
+from dvcs.repository.stash import STASHES
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -33,6 +35,9 @@ def undo(repo: "Repository", *, dry_run: bool = False) -> Operation:
         finish_pending(repo)
         operation = _last(repo)
         back = [Move(move.name, move.new, move.old) for move in reversed(operation.moves)]
+        if operation.copies and any(move.name.startswith(STASHES) for move in back):
+            stash.take_back(repo, operation, back, _name(operation), dry_run=dry_run)
+            return operation
         remembered = copies.recall(repo.layout, operation.id)
         if remembered is not None and not remembered.rewrote:
             _unrecord(repo, operation, back, remembered, dry_run=dry_run)

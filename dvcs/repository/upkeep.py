@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dvcs.errors import CorruptObject, Locked
+from dvcs.errors import CorruptObject, RepositoryError
 from dvcs.objects._durable import TEMP_PREFIX, make_dirs
 from dvcs.objects.packs import PACK_TEMP_PREFIXES
 from dvcs.repository import locks
@@ -35,10 +35,11 @@ def tidy(repo: "Repository") -> None:
     Join small packs where there are many, and remove what killed processes left.
 
     Never waits: it is a no-op where another process does the same or collects garbage. Other
-    writers may go on, as nothing that they saw in an old pack is lost by joining it.
+    writers may go on, as nothing that they saw in an old pack is lost by joining it. It never
+    fails: what called it is done, and acknowledged.
     """
-    joinable, left = _is_due(repo), next(leftovers(repo), None)
-    with suppress(Locked, KeyboardInterrupt):  # what called it is done, and acknowledged
+    with suppress(RepositoryError, OSError, KeyboardInterrupt):
+        joinable, left = _is_due(repo), next(leftovers(repo), None)
         if joinable:
             with (
                 locks.shared(repo.layout.writers, patience=0),

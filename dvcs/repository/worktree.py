@@ -18,9 +18,9 @@ from dvcs.files.source import IGNORED_FOLDERS
 from dvcs.model import Dataset, Labels
 from dvcs.projection import Rule
 from dvcs.repository import copies, ignore
-from dvcs.repository.bringback import ItemConflict
-from dvcs.repository.carrying import finish_pending, recover
-from dvcs.repository.copies import Copy
+from dvcs.repository.carrying import finish_pending, recover, rewrite_now
+from dvcs.repository.copies import Copy, CopyChange
+from dvcs.repository.difference import ItemConflict
 from dvcs.repository.examining import Examined, State, examine
 from dvcs.repository.reading import Reading
 from dvcs.repository.recording import record
@@ -227,15 +227,24 @@ def commit(
             if one.difference is not None:
                 one.difference.refuse_conflicts()
         head = repo.refs.head_commit()
-        if not changed or dry_run:
-            return Committed(head or b"", dict(repo.snapshot(head).sources), changed=False)
-        return record(
-            repo,
-            changed,
-            message,
-            partial=items is not None,
-            settled=on_conflict == "refuse",
-        )
+        done = Committed(head or b"", dict(repo.snapshot(head).sources), changed=False)
+        if dry_run:
+            return done
+        ruled = on_conflict != "refuse"
+        if changed:
+            partial = items is not None
+            done = record(repo, changed, message, partial=partial, settled=not ruled)
+        if ruled and items is None:
+            _follow_rule(repo, [one.copy.source for one in found])
+        return done
+
+
+def _follow_rule(repo: "Repository", sources: Sequence[str]) -> None:
+    """Have files say what was decided about conflicts; the edits go to the trash."""
+    known = copies.load(repo.layout)
+    chosen = [known[source] for source in sources]
+    written = [copy for copy in chosen if copy.written and not copy.absent]
+    rewrite_now(repo, [CopyChange(copy, copy) for copy in written], force=True)
 
 
 def _found(

@@ -107,7 +107,7 @@ def findings(repo: Repository, severity: str = "error") -> list[Finding]:
 def check_sound(repo: Repository, *, warnings: bool = False) -> None:
     """Fail where fsck or Git find anything (with `warnings`: anything but warnings)."""
     found = [one for one in fsck(repo) if not warnings or one.severity == "error"]
-    assert found == []
+    assert not found, found
     git(repo, "fsck", "--full", "--strict", "--no-dangling")
 
 

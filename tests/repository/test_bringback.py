@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dvcs import formats
 from dvcs.errors import ConflictError
-from dvcs.files import FolderSink
+from dvcs.files import FolderSink, open_source
 from dvcs.model import (
     Bbox,
     Caption,
@@ -29,8 +29,9 @@ from dvcs.model import (
     Polygon,
 )
 from dvcs.projection import apply_edits, edited_labels, followed
-from dvcs.repository import Repository, checkout, copies, worktree
+from dvcs.repository import Repository, checkout, copies, editing, recording, worktree
 from dvcs.repository.reading import writing_options
+from dvcs.repository.rendering import Rendering
 from tests.repository import pets
 
 RING = [4.0, 4.0, 24.0, 4.0, 24.0, 9.0, 14.0, 9.0, 14.0, 14.0, 4.0, 14.0]
@@ -212,9 +213,10 @@ def test_another_label_reaches_the_full_shape(checked_out):
 
     assert differing(repo) == changed_item()
     after = full(repo, 2)
-    was, now = {note.id: note for note in before.annotations}, {
-        note.id: note for note in after.annotations
-    }
+    was, now = (
+        {note.id: note for note in before.annotations},
+        {note.id: note for note in after.annotations},
+    )
     changed = [id for id in was if was[id] != now[id]]
     assert len(changed) == 1
     assert now[changed[0]] == was[changed[0]].with_(label="dog")
@@ -283,6 +285,46 @@ def test_the_moved_box_of_a_polygon_is_a_conflict(tmp_path):
     (box,) = [note for note in full(repo, 2).annotations if note.id == 201]
     assert isinstance(box, Bbox)
     assert (box.x, box.attributes) == (pytest.approx(7.0, abs=1e-3), {"age": 3, "name": "Tom"})
+
+
+def test_a_conflict_can_be_decided_for_the_full_shape(tmp_path):
+    repo = repository(tmp_path)
+    checkout.checkout_source(repo, "pets", format="yolo_detect")
+    before = pets.files(tmp_path / "pets")
+
+    def move(item):
+        if not of_item(item, 2):
+            return item
+        at = find(item, "cat", 4.0)
+        notes = list(item.annotations)
+        notes[at] = notes[at].with_(x=notes[at].x + 3.0)
+        return item.with_(annotations=notes)
+
+    rewritten(repo, move)
+    assert not worktree.commit(repo, message="moved", on_conflict="kept").changed
+    assert pets.only(repo).state == "clean"
+    assert pets.files(tmp_path / "pets") == before
+
+
+def test_an_edited_export_outside_is_brought_back_onto_its_revision(tmp_path):
+    repo = repository(tmp_path / "repo")
+    first = repo.resolve()
+    checkout.checkout_source(repo, "pets", format="yolo_detect")
+    outside = tmp_path / "export"
+    rewritten(repo, lambda one: None if of_item(one, 3) else one)
+    shutil.move(repo.root / "pets", outside)
+    editing.set_items(repo, "pets", remove=[("train", "street/1")], message="by others")
+    format = formats.find("yolo_detect")
+    dataset = formats.read(open_source(outside), format)
+
+    done, found = recording.bring_back(
+        repo, "pets", dataset, Rendering(format, {}), revision=first.hex(), message="back"
+    )
+
+    assert [(one.id, one.status) for one in found.changes()] == [("street/3", "removed")]
+    assert repo.resolve() == done.oid
+    assert [one.id for one in repo.dataset()] == ["street/2"]
+    assert len(full(repo, 2).annotations) == 4
 
 
 # -- single items

@@ -10,6 +10,7 @@ from dvcs.repository import Repository
 from dvcs.repository.fsck import fsck
 from dvcs.repository.oplog import Move, change
 from dvcs.repository.refs import HEADS
+from dvcs.repository.sealing import sealed, unsealed
 from tests.repository.scenes import (
     change_item,
     check_sound,
@@ -242,12 +243,16 @@ def test_a_pack_without_index_is_a_warning_where_nothing_needs_it(repo: Reposito
 
 def test_a_damaged_record_of_a_working_copy_is_found(repo: Repository, history):
     record = repo.layout.copies / "a.json"
-    record.write_text('{"commit":"' + history["base"] + '","source":"a"}')
+    good = sealed(b'{"commit":"%b","source":"a"}' % history["base"].encode())
+    record.write_bytes(good)
     check_sound(repo)
-    record.write_text('{"commit":"' + "1" * 40 + '"}')
+    record.write_bytes(sealed(b'{"commit":"%b"}' % (b"1" * 40)))
     assert [one.where for one in findings(repo)] == ["working copy 'a'"]
-    for text in ('{"commit":"12"}', "{", "[]", ""):
-        record.write_text(text)
+    for at in range(len(good)):
+        record.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        assert unsealed(record.read_bytes()) is None
+    for bad in (b"", b"{", b"[]", good[:-1], sealed(b'{"commit":"12"}'), b'{"commit":null}\n'):
+        record.write_bytes(bad)
         assert [one.message for one in findings(repo)] == ["its record is damaged"]
 
 

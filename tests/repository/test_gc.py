@@ -14,6 +14,7 @@ from dvcs.model import Media, MediaFile, Raster
 from dvcs.repository import Repository, gc, locks, upkeep
 from dvcs.repository.oplog import Move, change
 from dvcs.repository.refs import HEADS
+from dvcs.repository.sealing import sealed
 from tests.repository.scenes import (
     change_item,
     check_sound,
@@ -110,7 +111,8 @@ def test_every_kind_of_root_keeps_what_it_leads_to(repo: Repository, root: str):
     elif root == "detached":
         repo.move_head(bytes.fromhex(topic), "checkout")
     elif root == "copy":
-        (repo.layout.copies / "a.json").write_text(json.dumps({"commit": topic}))
+        record = sealed(json.dumps({"commit": topic}).encode())
+        (repo.layout.copies / "a.json").write_bytes(record)
     else:
         (repo.layout.copies / "undo").mkdir()
         (repo.layout.copies / "undo" / "op").write_text('{"changes":[{"commit":"' + topic + '"}]}')

@@ -356,3 +356,20 @@ def test_links_out_of_a_dataset_are_not_followed(repo: Repository, tmp_path: Pat
     with suppress(DvcsError):
         repo.import_dataset(folder)
     assert hashlib.sha256(png(77)).hexdigest() not in repo.media
+
+
+def test_an_update_reports_what_was_read_and_not_what_it_keeps(repo: Repository):
+    commit(repo, [item("x"), item("y")])
+    request = importing.Request(data=dataset([item("x", x=2.0)]), name="a", mode="update")
+    done = importing.run(repo, request)
+    assert (done.items, done.annotations) == (1, 1)
+    assert len(list(repo.dataset())) == 2
+
+
+def test_two_revisions_are_compared_by_name(repo: Repository):
+    repo.import_dataset(dataset([item("x", x=1.0)]), name="a")
+    repo.import_dataset(dataset([item("x", x=2.0)]), name="a")
+    repo.import_dataset(dataset([item("z")]), name="b")
+    told = [(one.status, one.source, one.id) for one in repo.diff("HEAD~2")]
+    assert told == [("changed", "a", "x"), ("added", "b", "z")]
+    assert [one.source for one in repo.diff("HEAD~2:a", "HEAD")] == ["a"]

@@ -99,7 +99,7 @@ def test_an_import_from_outside_does_not(tmp_path):
 def test_one_annotation_file_can_be_a_working_copy(tmp_path):
     repo = Repository.init(tmp_path)
     (tmp_path / "pets.json").write_text(json.dumps(pets.coco()))
-    assert worktree.add(repo, tmp_path / "pets.json", subset="train") == "pets"
+    assert worktree.add(repo, tmp_path / "pets.json", format="coco", subset="train") == "pets"
     worktree.commit(repo, message="first")
     pets.edit(tmp_path, lambda data: pets.note(data, 12).update(category_id=1), "pets.json")
     assert pets.changes(repo) == [("1", "changed", [("changed", ("label",))])]

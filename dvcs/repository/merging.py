@@ -1,0 +1,372 @@
+"""
+Merging another revision into a branch.
+
+    merge      begin one: fast-forward, or three-way; commit it, or keep its conflicts
+    go_on      commit one whose conflicts are decided (`conflicts.py` takes decisions)
+    abort      give one up
+
+A merge is computed anew each time, from its two sides and the decisions so far; nothing of it is
+stored before it is whole. So a branch that moved on meanwhile is merged as it is now, with the same
+decisions, and a process that is killed leaves either nothing or all.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from dvcs.errors import RepositoryError, RevisionNotFound, UsageError
+from dvcs.merge import Counts, Options
+from dvcs.objects.gitobjects import Commit
+from dvcs.repository import copies, identity
+from dvcs.repository.carrying import Rewritten, carry_out, finish_pending, towards
+from dvcs.repository.conflicts import (
+    Merging,
+    Place,
+    abort,
+    begin,
+    is_under_way,
+    load,
+    refs_to,
+    save,
+    settle,
+    where_of,
+)
+from dvcs.repository.examining import clean_copies
+from dvcs.repository.history import merge_bases
+from dvcs.repository.merge_bases import (
+    Scratch,
+    Version,
+    base_version,
+    version_of,
+)
+from dvcs.repository.merge_plan import Plan, Selection
+from dvcs.repository.merge_sources import Store
+from dvcs.repository.merge_trees import merge_versions, merged_bases
+from dvcs.repository.message import with_trailer
+from dvcs.repository.oplog import HEAD, Move
+from dvcs.repository.refs import HEADS
+from dvcs.repository.snapshot import dataset_json, write_root
+
+if TYPE_CHECKING:
+    from dvcs.repository import Repository
+    from dvcs.repository.transaction import Transaction
+
+__all__ = ["Merged", "Request", "abort", "go_on", "is_under_way", "load", "merge"]
+
+Status = Literal["up to date", "fast-forward", "merged", "ready", "conflicts"]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What to merge and how.
+
+    `revision` may name one source (`REV:SOURCE`). `into` is a branch (default: the current one).
+    With `only` or `excluded` the commit has one parent: a later merge brings the rest. `squash`
+    makes such a commit of everything. `fast_forward` False makes a merge commit in any case.
+    `commit` False stops before it, and `go_on` makes it.
+    """
+
+    revision: str
+    into: str | None = None
+    message: str | None = None
+    options: Options = Options()
+    only: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    fast_forward: bool = True
+    squash: bool = False
+    commit: bool = True
+    dry_run: bool = False
+    allow_unrelated: bool = False
+
+
+class Merged(NamedTuple):
+    """
+    What a merge came to.
+
+    `commit` is where the branch is now (in a dry run and with conflicts: still). `places` are the
+    open conflicts.
+    """
+
+    status: Status
+    branch: str | None
+    commit: bytes
+    ours: bytes | None
+    theirs: bytes
+    counts: Counts
+    places: tuple[Place, ...] = ()
+    copies: tuple[Rewritten, ...] = ()
+
+
+class _Computed(NamedTuple):
+    """A merge that was computed: its tree, and what was found on the way."""
+
+    root: bytes
+    plan: Plan
+
+
+def merge(repo: "Repository", request: Request) -> Merged:
+    """
+    Merge a revision into a branch.
+
+    Working copies without changes become what the branch is then. Raises RevisionNotFound,
+    UsageError, DirtyWorkingCopy, BranchMoved, and RepositoryError where a merge is under way or the
+    two have no common history; nothing has changed then.
+    """
+    with copies.locked(repo):
+        finish_pending(repo)
+        settle(repo)
+        if is_under_way(repo):
+            raise RepositoryError(
+                f"a merge of '{load(repo).revision}' is under way",
+                hint="end it with 'dvcs merge --continue', or give it up with 'dvcs merge --abort'",
+            )
+        found = repo.parse(request.revision)
+        if found.source is not None:
+            request = msgspec.structs.replace(request, only=(*request.only, found.source))
+        branch = request.into if request.into is not None else repo.refs.head_branch()
+        ours = _tip(repo, branch)
+        if ours is None and request.into is not None:
+            raise RevisionNotFound(
+                f"there is no branch '{branch}'", hint=f"make it with 'dvcs branch {branch}'"
+            )
+        _check_selection(repo, request, found.oid)
+        bases = [] if ours is None else merge_bases(repo.store, ours, found.oid)
+        if found.oid in bases:
+            return Merged("up to date", branch, ours or found.oid, ours, found.oid, Counts())
+        partly = request.only or request.excluded or request.squash
+        plain = request.fast_forward and request.commit and not partly
+        if ours is None or (ours in bases and plain):
+            return _forward(repo, request, branch, ours, found.oid)
+        if not bases and not request.allow_unrelated:
+            raise RepositoryError(
+                f"'{request.revision}' has no common history with this branch",
+                hint="merge it all the same with --allow-unrelated-histories",
+            )
+        merging = Merging(
+            ours=ours.hex(),
+            theirs=found.oid.hex(),
+            revision=request.revision,
+            branch=branch,
+            message=request.message,
+            options=request.options,
+            only=request.only,
+            excluded=request.excluded,
+            squash=request.squash,
+        )
+        _require_clean(repo, merging)
+        return _run(repo, merging, commit=request.commit, dry_run=request.dry_run)
+
+
+def go_on(repo: "Repository", *, message: str | None = None, dry_run: bool = False) -> Merged:
+    """
+    Commit the merge under way, if all its conflicts are decided.
+
+    Where its branch has moved on, that is merged instead, with the decisions made so far. Raises as
+    `merge`, and RepositoryError where no merge is under way.
+    """
+    with copies.locked(repo):
+        finish_pending(repo)
+        settle(repo)
+        merging = load(repo)
+        if merging.branch is None and repo.refs.head_branch() is not None:
+            raise RepositoryError(
+                "the merge began on no branch, and one is the current one now",
+                hint=f"go back with 'dvcs checkout {merging.ours[:10]}', or give it up",
+            )
+        tip = _tip(repo, merging.branch)
+        if tip is None:
+            raise RepositoryError(
+                f"the branch '{merging.branch}' is gone", hint="give the merge up: --abort"
+            )
+        merging = msgspec.structs.replace(
+            merging, ours=tip.hex(), message=message or merging.message
+        )
+        _require_clean(repo, merging)
+        return _run(repo, merging, commit=True, dry_run=dry_run)
+
+
+def _tip(repo: "Repository", branch: str | None) -> bytes | None:
+    return repo.refs.head_commit() if branch is None else repo.refs.read(HEADS + branch)
+
+
+def _check_selection(repo: "Repository", request: Request, theirs: bytes) -> None:
+    """Raise UsageError for a selector of a source that neither side has."""
+    known = {*repo.snapshot(theirs).sources, *repo.snapshot(repo.refs.head_commit()).sources}
+    for one in (*request.only, *request.excluded):
+        if "*" not in one and not any(one == name or one.startswith(f"{name}/") for name in known):
+            raise UsageError(
+                f"'{one}' is in no source",
+                hint=f"items are SOURCE/SUBSET/ID; sources: {', '.join(sorted(known)) or 'none'}",
+            )
+
+
+def _require_clean(repo: "Repository", merging: Merging) -> None:
+    """Refuse early where a working copy that the merge would rewrite has changes."""
+    if not _is_current(repo, merging.branch):
+        return
+    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
+    bases: list[bytes | None] = [*merge_bases(repo.store, ours, theirs)] or [None]
+    mine, yours, *before = (repo.snapshot(one).sources for one in (ours, theirs, *bases))
+    concerned = [
+        copy
+        for copy in copies.load(repo.layout).values()
+        if copy.commit is not None
+        and yours.get(copy.source) != mine.get(copy.source)
+        and any(yours.get(copy.source) != one.get(copy.source) for one in before)
+    ]
+    clean_copies(repo, concerned, doing="the merge")
+
+
+def _is_current(repo: "Repository", branch: str | None) -> bool:
+    return branch == repo.refs.head_branch()
+
+
+# -- fast-forward --------------------------------------------------------------------------------
+
+
+def _forward(
+    repo: "Repository", request: Request, branch: str | None, ours: bytes | None, theirs: bytes
+) -> Merged:
+    moves = [_branch_move(branch, ours, theirs)]
+    changes = towards(repo, theirs) if _is_current(repo, branch) else []
+    done = carry_out(
+        repo,
+        f"merge {request.revision}",
+        moves,
+        changes,
+        doing="the merge",
+        dry_run=request.dry_run,
+    )
+    at = (ours or theirs) if request.dry_run else theirs
+    return Merged("fast-forward", branch, at, ours, theirs, Counts(), copies=done.copies)
+
+
+def _branch_move(branch: str | None, old: bytes | None, new: bytes) -> Move:
+    name = HEAD if branch is None else HEADS + branch
+    return Move(name, None if old is None else old.hex(), new.hex())
+
+
+# -- three-way -----------------------------------------------------------------------------------
+
+
+def _run(repo: "Repository", merging: Merging, *, commit: bool, dry_run: bool) -> Merged:
+    """Compute a merge; commit it where nothing is open, else keep what is."""
+    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
+    with repo.transaction(branch=merging.branch, base=ours) as change:
+        done = _computed(repo, change, merging)
+        merging = _with_found(merging, done.plan)
+        places = merging.open()
+        common = merging.branch, ours, ours, theirs, done.plan.counts, places
+        if places or not commit:
+            status: Status = "conflicts" if places else "ready"
+            if not dry_run:
+                begin(repo, merging)
+            return Merged(status, *common)
+        if dry_run:
+            return Merged("merged", *common)
+        oid = _commit(repo, change, merging, done.root)
+        moved = [*refs_to(repo, None), _branch_move(merging.branch, ours, oid)]
+        if moved[:-1]:
+            save(repo, merging)
+        changes = towards(repo, oid) if _is_current(repo, merging.branch) else []
+        command = f"merge {merging.revision}"
+        carried = carry_out(repo, command, moved, changes, doing="the merge")
+    repo.after_commit()
+    return Merged(
+        "merged", merging.branch, oid, ours, theirs, done.plan.counts, copies=carried.copies
+    )
+
+
+def _computed(repo: "Repository", change: "Transaction", merging: Merging) -> _Computed:
+    scratch = Scratch(repo.store, change.trees)
+    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
+    selection = None
+    if merging.only or merging.excluded:
+        selection = Selection(merging.only, merging.excluded)
+    plan = Plan(merging.options, merging.by_where(), selection)
+    bases = merge_bases(repo.store, ours, theirs)
+
+    def between(base: Version, one: Version, other: Version, where: Scratch) -> Version:
+        return merged_bases(base, one, other, where, Plan(merging.options, between_bases=True))
+
+    version = merge_versions(
+        base_version(repo.store, bases, scratch, between),
+        version_of(repo.snapshot(ours)),
+        version_of(repo.snapshot(theirs)),
+        plan,
+        Store(scratch, change.trees, change.writer.blob),
+    )
+    layout = change.writer.blob(dataset_json())
+    others = repo.snapshot(ours).others
+    root = write_root(change.trees, layout, version.sources, version.policy, others)
+    return _Computed(root, plan)
+
+
+def _with_found(merging: Merging, plan: Plan) -> Merging:
+    """Return a merge with the conflicts that were found, those decided too."""
+    places = tuple(
+        Place(
+            source=found.where[0],
+            subset=found.where[1],
+            id=found.where[2],
+            conflicts=found.conflicts,
+        )
+        for found in plan.found
+    )
+    undecided = {
+        (place.where, one.key)
+        for place in places
+        for one in place.conflicts
+        if one.decision is None
+    }
+    # A decision that does not fit any more (the branch moved on) is none.
+    decisions = {
+        name: kept
+        for name, held in merging.decisions.items()
+        if (
+            kept := {
+                key: one for key, one in held.items() if (where_of(name), key) not in undecided
+            }
+        )
+    }
+    labels = {name: {one.name: one.key for one in held} for name, held in plan.labels.items()}
+    return msgspec.structs.replace(merging, places=places, decisions=decisions, labels=labels)
+
+
+def _commit(repo: "Repository", change: "Transaction", merging: Merging, root: bytes) -> bytes:
+    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
+    partly = merging.squash or merging.only or merging.excluded
+    parents = (ours,) if partly else (ours, theirs)
+    signature = identity.author(repo.layout)
+    text = with_trailer(message_of(merging), "merge", _arguments(merging))
+    oid = change.writer.commit(Commit(root, parents, signature, signature, text))
+    change.writer.publish()
+    return oid
+
+
+def message_of(merging: Merging) -> str:
+    """Return the message of the merge's commit: the user's, else what was merged."""
+    if merging.message:
+        return merging.message
+    into = "" if merging.branch in (None, "main") else f" into {merging.branch}"
+    part = " (a part)" if merging.only or merging.excluded else ""
+    return f"Merge {merging.revision}{into}{part}"
+
+
+def _arguments(merging: Merging) -> Mapping[str, Any]:
+    options, defaults = merging.options, Options()
+    arguments: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in ("threshold", "agree", "strategy")
+        if getattr(options, name) != getattr(defaults, name)
+    }
+    if merging.squash or merging.only or merging.excluded:
+        arguments["theirs"] = merging.theirs
+    for name in ("only", "excluded"):
+        if getattr(merging, name):
+            arguments[name] = list(getattr(merging, name))
+    decided = sum(len(held) for held in merging.decisions.values())
+    if decided:
+        arguments["decisions"] = decided
+    return {**arguments, "revision": merging.revision}

@@ -1,0 +1,235 @@
+import pytest
+
+from dvcs.errors import ConflictError, DirtyWorkingCopy, RepositoryError, UsageError
+from dvcs.repository import checkout, editing, stash, worktree
+from dvcs.repository.gc import collect
+from dvcs.repository.undo import undo
+from tests.repository import pets
+from tests.repository.scenes import check_sound
+
+
+@pytest.fixture
+def work(tmp_path):
+    return pets.tracked(tmp_path / "repo")
+
+
+def move_a_box(folder, x=35.0, note=12):
+    pets.edit(folder, lambda data: pets.note(data, note)["bbox"].__setitem__(0, x))
+
+
+def edit(folder):
+    """Move a box, add an image's worth of pixels, and a label that is used."""
+    move_a_box(folder)
+    pets.image(folder, 3, seed=33)
+
+    def relabel(data):
+        data["categories"].append({"id": 3, "name": "cow", "supercategory": "pet"})
+        pets.note(data, 22)["category_id"] = 3
+
+    pets.edit(folder, relabel)
+
+
+def test_changes_go_aside_and_come_back(work):
+    repo, folder = work
+    before, head = pets.files(folder), repo.resolve()
+    edit(folder)
+    changes = pets.changes(repo)
+    assert len(changes) == 3
+    made = stash.push(repo, message="halfway")
+    assert made.message == "On main: halfway"
+    assert made.commit.parents == (head,)
+    assert repo.resolve() == head
+    assert pets.files(folder) == before
+    assert pets.only(repo).state == "clean"
+    check_sound(repo)
+    assert stash.pop(repo).oid == made.oid
+    assert stash.stashes(repo) == []
+    assert pets.changes(repo) == changes
+    assert pets.only(repo).labels.added == ("cow",)
+    worktree.commit(repo, message="done")
+    assert repo.tree_of(repo.resolve()) == made.commit.tree
+    check_sound(repo)
+
+
+def test_without_changes_nothing_is_put_aside(work):
+    repo, _ = work
+    assert stash.push(repo) is None
+    assert stash.stashes(repo) == []
+    for verb in (stash.pop, stash.drop, stash.get):
+        with pytest.raises(UsageError, match="nothing was put aside"):
+            verb(repo)
+
+
+def test_the_newest_is_number_0(work):
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    stash.push(repo, message="first")
+    move_a_box(folder, 36.0)
+    stash.push(repo, message="second")
+    assert [(one.number, one.message) for one in stash.stashes(repo)] == [
+        (0, "On main: second"),
+        (1, "On main: first"),
+    ]
+    with pytest.raises(UsageError, match="there is no stash 2"):
+        stash.drop(repo, 2)
+    stash.drop(repo, 0)
+    stash.pop(repo)
+    assert stash.stashes(repo) == []
+    move_a_box(folder, 35.0)
+    assert pets.changes(repo) == [("1", "changed", [("changed", ("geometry",))])]
+
+
+def test_what_is_put_aside_survives_gc(work):
+    repo, folder = work
+    edit(folder)
+    stash.push(repo)
+    collect(repo, dry_run=False, keep_days=0.0, trash_days=0.0)
+    stash.pop(repo)
+    assert len(pets.changes(repo)) == 3
+
+
+def test_it_comes_back_on_another_version_of_the_source(work):
+    repo, folder = work
+    move_a_box(folder)
+    stash.push(repo)
+    editing.set_items(repo, "pets", remove=[("train", "4")], message="fewer")
+    checkout.update_copies(repo)
+    stash.pop(repo)
+    assert pets.changes(repo) == [("1", "changed", [("changed", ("geometry",))])]
+    assert not pets.only(repo).behind
+
+
+def test_a_conflict_keeps_it_and_changes_nothing(work):
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    stash.push(repo)
+    move_a_box(folder, 25.0)
+    worktree.commit(repo, message="another place")
+    before = pets.files(folder)
+    with pytest.raises(ConflictError, match=r"pets/train/1: 12\.geometry"):
+        stash.pop(repo)
+    assert pets.files(folder) == before
+    assert len(stash.stashes(repo)) == 1
+
+
+def test_changes_that_are_there_are_not_overwritten(work):
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    stash.push(repo)
+    move_a_box(folder, 31.0, note=22)
+    before = pets.files(folder)
+    with pytest.raises(DirtyWorkingCopy, match="'stash pop' would lose changes"):
+        stash.pop(repo)
+    assert pets.files(folder) == before
+    assert len(stash.stashes(repo)) == 1
+
+
+def test_without_a_working_copy_it_stays(work):
+    repo, folder = work
+    move_a_box(folder)
+    stash.push(repo)
+    checkout.remove_source(repo, "pets")
+    with pytest.raises(RepositoryError, match="'pets' has no working copy here"):
+        stash.pop(repo)
+    assert len(stash.stashes(repo)) == 1
+
+
+def test_undo_of_each_verb_and_back(work):
+    repo, folder = work
+    before = pets.files(folder)
+    edit(folder)
+    changes = pets.changes(repo)
+    made = stash.push(repo)
+    undo(repo)
+    assert stash.stashes(repo) == []
+    assert pets.changes(repo) == changes
+    undo(repo)
+    assert [one.oid for one in stash.stashes(repo)] == [made.oid]
+    assert pets.files(folder) == before
+    stash.pop(repo)
+    undo(repo)
+    assert [one.oid for one in stash.stashes(repo)] == [made.oid]
+    assert pets.files(folder) == before
+    stash.drop(repo)
+    undo(repo)
+    assert [one.oid for one in stash.stashes(repo)] == [made.oid]
+    assert pets.only(repo).state == "clean"
+    check_sound(repo)
+
+
+def test_undoing_a_pop_keeps_what_was_changed_since(work):
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    first = stash.push(repo)
+    stash.pop(repo)
+    move_a_box(folder, 31.0, note=22)
+    changes = pets.changes(repo)
+    undo(repo)
+    assert pets.only(repo).state == "clean"
+    assert stash.get(repo).oid != first.oid
+    stash.pop(repo)
+    assert pets.changes(repo) == changes
+
+
+def test_only_chosen_sources_are_put_aside(work):
+    repo, folder = work
+    pets.make(repo.root / "more")
+    worktree.add(repo, repo.root / "more")
+    worktree.commit(repo, message="more")
+    move_a_box(folder, 35.0)
+    move_a_box(repo.root / "more", 36.0)
+    stash.push(repo, ["more"])
+    states = {one.source: one.state for one in worktree.status(repo).copies}
+    assert states == {"more": "clean", "pets": "changed"}
+    stash.pop(repo)
+    states = {one.source: one.state for one in worktree.status(repo).copies}
+    assert states == {"more": "changed", "pets": "changed"}
+    with pytest.raises(UsageError, match="'nope' has no working copy"):
+        stash.push(repo, ["nope"])
+
+
+@pytest.mark.parametrize("last", ["rewrite_now", "rebased_stamp"])
+def test_a_pop_that_was_killed_is_done_again(work, monkeypatch, last):
+    repo, folder = work
+    edit(folder)
+    changes = pets.changes(repo)
+    stash.push(repo)
+    real = getattr(stash, last)
+
+    def killed(*arguments):
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stash, last, killed)
+        with pytest.raises(KeyboardInterrupt):
+            stash.pop(repo)
+    assert len(stash.stashes(repo)) == 1
+    if last == "rewrite_now":
+        stash.pop(repo)
+        assert stash.stashes(repo) == []
+    assert pets.changes(repo) == changes
+    check_sound(repo)
+
+
+def test_a_push_that_was_killed_has_lost_nothing(work, monkeypatch):
+    from dvcs.repository import carrying
+
+    repo, folder = work
+    before = pets.files(folder)
+    edit(folder)
+    changes = pets.changes(repo)
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(carrying, "apply", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stash.push(repo)
+    worktree.status(repo)  # finishes what may be finished
+    assert len(stash.stashes(repo)) == 1
+    checkout.restore(repo)
+    assert pets.files(folder) == before
+    stash.pop(repo)
+    assert pets.changes(repo) == changes
