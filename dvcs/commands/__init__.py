@@ -47,11 +47,21 @@ GROUPS: dict[str, dict[str, str]] = {
     "Look": {
         "log": "Show the history",
         "diff": "Show what differs between revisions or working copies",
+        "blame": "Show who last changed each annotation of an item",
+        "describe": "Name a revision by the nearest tag before it",
+        "reflog": "Show where a branch has been",
         "info": "Summarise a revision or a dataset",
     },
     "Branch and merge": {
         "branch": "List, make, rename or delete branches",
         "tag": "List, make or delete tags",
+        "merge": "Bring the changes of another revision into a branch",
+        "conflicts": "Show the conflicts of the merge under way",
+        "resolve": "Decide conflicts of the merge under way",
+        "revert": "Commit the opposite of what a commit changed",
+        "cherry-pick": "Commit here what other commits changed",
+        "stash": "Put changes of working copies aside, and take them up again",
+        "bisect": "Find the commit that brought a fault in",
         "reset": "Move the current branch to another revision",
         "undo": "Take back the last operation",
     },
@@ -59,7 +69,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "config": "Show or change settings",
         "gc": "Remove what no revision needs",
         "fsck": "Check that everything in the repository is sound",
-        "doctor": "Show versions, features and the state of this installation",
+        "doctor": "Show versions and the state of this installation",
         "completion": "Write a script that completes commands in your shell",
         "help": "Explain a command or a topic",
     },
@@ -107,7 +117,10 @@ class Program(click.Group):
             from dvcs.errors import UnknownName
 
             if not ctx.resilient_parsing:
-                raise UnknownName("command", name, [*SUMMARIES, *ALIASES])
+                error = UnknownName("command", name, [*SUMMARIES, *ALIASES])
+                if not (error.hint or "").startswith("did you"):
+                    error.hint = "'dvcs --help' lists them"
+                raise error
         return super().resolve_command(ctx, args)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

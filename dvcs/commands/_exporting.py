@@ -65,6 +65,7 @@ def tell_exported(done: "Exported", target: Path, *, as_json: bool, update: bool
             "files": done.files,
             "media": done.media,
             "changed": done.changed,
+            "relabelled": done.relabelled,
             "fidelity": done.fidelity.report(),
         }
         ui.emit_json("dvcs.export/1", payload)
@@ -77,5 +78,7 @@ def tell_exported(done: "Exported", target: Path, *, as_json: bool, update: bool
         ui.out(f"  {ui.paint('!', 'warning')} {line}")
     if done.fidelity.lossless:
         ui.out("  nothing was lost")
+    for note, count in done.fidelity.notes.items():
+        ui.say(f"note: {note}" + (f" ({count:,} times)" if count > 1 else ""))
     if done.relabelled:
         ui.warn("label indices are not those of the export that was there before")

@@ -10,17 +10,27 @@ from dvcs.repository.history import Entry, merge_bases, walk
 from dvcs.repository.revisions import peel, resolve, split_range
 
 if TYPE_CHECKING:
+    from dvcs.compare import ItemChange
+    from dvcs.model import Category
     from dvcs.repository import Repository
+    from dvcs.repository.snapshot import Snapshot
 
 
 def entries(
-    repo: "Repository", revisions: Sequence[str], paths: Sequence[str], *, everything: bool
+    repo: "Repository",
+    revisions: Sequence[str],
+    paths: Sequence[str],
+    *,
+    everything: bool,
+    follow: bool = False,
+    label: str | None = None,
 ) -> Iterator[Entry]:
     """
     Return the commits of revisions and ranges (none: HEAD), newest first.
 
-    With a path (`SOURCE/SUBSET/ID`), those that changed what it names. Raises RevisionNotFound,
-    UsageError.
+    With a path (`SOURCE/SUBSET/ID`), those that changed what it names; with `follow`, also before
+    the item was moved or renamed. With a label, those that changed it or annotations of it. Raises
+    RevisionNotFound, UsageError.
     """
     if len(paths) > 1:
         raise UsageError("one source or item at a time", hint="name one after '--'")
@@ -30,7 +40,14 @@ def entries(
     if not tips and not revisions:
         tips = [repo.resolve("HEAD")]
     found = walk(repo.store, tips, without=without)
-    return _touching(repo, found, _place(repo, tips, paths[0])) if paths else found
+    place = _place(repo, tips, paths[0]) if paths else None
+    if follow:
+        if place is None or place.id is None:
+            raise UsageError("--follow is for one item", hint="name it: -- SOURCE/SUBSET/ID")
+        found = _following(repo, found, place)
+    elif place is not None:
+        found = _touching(repo, found, place)
+    return found if label is None else _labelled(repo, tips, found, place, label)
 
 
 def _ends(repo: "Repository", revisions: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
@@ -86,3 +103,114 @@ def _touching(repo: "Repository", found: Iterator[Entry], place: Place) -> Itera
         before = [state(repo.store.commit(one).tree) for one in entry.commit.parents]
         if now not in before if before else now is not None:
             yield entry
+
+
+def _following(repo: "Repository", found: Iterator[Entry], place: Place) -> Iterator[Entry]:
+    """Yield commits that changed an item, by whatever name it had then."""
+    from dvcs.names import quote
+    from dvcs.objects.trees import find_anywhere
+    from dvcs.repository.blame import Name, name_in
+    from dvcs.repository.snapshot import Trees
+
+    source, now = place.source, Name(place.subset or "", place.id or "")
+    names: dict[bytes, Name] = {}
+
+    @lru_cache(maxsize=1 << 16)
+    def blobs_in(tree: bytes | None, name: Name) -> bytes | None:
+        return find_anywhere(Trees(repo.store), tree, quote(name.id).encode())
+
+    def find(snapshot: "Snapshot", name: Name) -> bytes | None:
+        held = snapshot.sources.get(source)
+        return None if held is None else blobs_in(held.subsets.get(name.subset), name)
+
+    for entry in found:
+        name = names.pop(entry.oid, now)
+        here = repo.snapshot(entry.oid)
+        blobs = find(here, name)
+        changed = True if entry.commit.parents else blobs is not None
+        for parent in entry.commit.parents:
+            there = repo.snapshot(parent)
+            before = name
+            if there.root == here.root or find(there, name) == blobs:
+                changed = False
+            elif blobs is not None:
+                before = name_in(there, here, source, name) or name
+            names.setdefault(parent, before)
+        if changed:
+            yield entry
+
+
+def _labelled(
+    repo: "Repository",
+    tips: Sequence[bytes],
+    found: Iterator[Entry],
+    place: Place | None,
+    label: str,
+) -> Iterator[Entry]:
+    """Yield commits that changed a label or annotations of it; known by its key in the tips."""
+    known = {(source, one.key) for oid in tips for source, one in _labels(repo, oid, label)}
+    if not known:
+        first = next((held for e in walk(repo.store, tips) if (held := _named(repo, e, label))), ())
+        known = set(first)
+    if not known:
+        raise UsageError(
+            f"no label is called '{label}' in this history", hint="'dvcs info' lists the labels"
+        )
+    for entry in found:
+        parents: Sequence[bytes | None] = entry.commit.parents or (None,)
+        if all(_touches(repo, old, entry.oid, known, place) for old in parents):
+            yield entry
+
+
+def _named(repo: "Repository", entry: Entry, label: str) -> set[tuple[str, str]]:
+    return {(source, one.key) for source, one in _labels(repo, entry.oid, label)}
+
+
+def _labels(repo: "Repository", oid: bytes | None, name: str) -> "Iterator[tuple[str, Category]]":
+    snapshot = repo.snapshot(oid)
+    for source in snapshot.sources:
+        labels = snapshot.labels(source)
+        if name in labels:
+            yield source, labels[name]
+
+
+def _touches(
+    repo: "Repository",
+    old: bytes | None,
+    new: bytes,
+    known: "set[tuple[str, str]]",
+    place: Place | None,
+) -> bool:
+    """Tell whether a commit changed, against one parent, labels or annotations of them."""
+    from dvcs.repository.diffing import diff
+
+    snapshots = repo.snapshot(old), repo.snapshot(new)
+    sources = {source for source, _ in known if place is None or place.source == source}
+    names: list[dict[str, set[str]]] = [{}, {}]
+    for source in sources:
+        before, after = (
+            {one.key: one for one in snapshot.labels(source)} if source in snapshot.sources else {}
+            for snapshot in snapshots
+        )
+        keys = {key for other, key in known if other == source}
+        if place is None and any(before.get(key) != after.get(key) for key in keys):
+            return True
+        for held, found in ((before, names[0]), (after, names[1])):
+            found[source] = {held[key].name for key in keys if key in held}
+    for change in diff(repo, old, new, sources=sources):
+        if place is not None and not _is_in(change, place):
+            continue
+        was, now = (held.get(change.source, set()) for held in names)
+        if any(
+            (one.before is not None and one.before.label in was)
+            or (one.after is not None and one.after.label in now)
+            for one in change.annotations
+        ):
+            return True
+    return False
+
+
+def _is_in(change: "ItemChange", place: Place) -> bool:
+    return (place.subset is None or change.subset == place.subset) and (
+        place.id is None or change.id == place.id
+    )

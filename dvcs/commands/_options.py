@@ -120,8 +120,15 @@ def lines(function: Callable[..., Any]) -> list[str]:
     rows = []
     for option in options_of(function).values():
         default = "" if option.default in (None, False, "", ()) else f" (default: {_shown(option)})"
-        rows.append((f"  {option.flag}{_values(option)}", f"{option.help}{default}"))
+        rows.append((f"  {spelt(option)}{_values(option)}", f"{option.help}{default}"))
     return ui.table(rows)
+
+
+def spelt(option: Option) -> str:
+    """Return the flag of an option; of a switch that is on, the one that turns it off too."""
+    if option.type is bool and option.default is True:
+        return f"{option.flag} / --no-{option.name.replace('_', '-')}"
+    return option.flag
 
 
 def _values(option: Option) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dvcs.compare import ItemChange, Summary
     from dvcs.objects.gitobjects import Commit, Signature
     from dvcs.repository import Repository
+    from dvcs.repository.worktree import LabelChanges
 
 DIGITS = 10
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "renamed": ">"}
@@ -154,11 +155,16 @@ def _kinds(change: "ItemChange") -> str:
 def _item_details(change: "ItemChange") -> str:
     if not change.fields or change.status in ("added", "removed"):
         return ""
-    return f" ({', '.join(change.fields)} changed)"
+    named = ["format's own fields" if one == "extra" else one for one in change.fields]
+    return f" ({', '.join(named)} changed)"
 
 
-def summary_lines(summary: "Summary") -> list[str]:
-    """Return the numbers of a difference: `3 items changed; 2 annotations added, 1 changed`."""
+def summary_lines(
+    summary: "Summary", labels: "Mapping[str, LabelChanges] | None" = None
+) -> list[str]:
+    """Return the numbers of a difference: `items: 3 changed`, `annotations: 2 added, 1 changed`."""
+    from dvcs.commands import _labels
+
     parts = []
     for noun, counts in (("item", summary.items), ("annotation", summary.annotations)):
         told = [
@@ -172,10 +178,11 @@ def summary_lines(summary: "Summary") -> list[str]:
         parts.append(f"{summary.interpolated:,} interpolated shapes follow")
     if summary.items_filled:
         parts.append(f"media facts learnt of {ui.plural(summary.items_filled, 'item')}")
+    parts += _labels.lines(labels or {})
     return parts or ["no differences"]
 
 
-def stat_lines(summary: "Summary") -> list[str]:
+def stat_lines(summary: "Summary", labels: "Mapping[str, LabelChanges] | None" = None) -> list[str]:
     """Return a table of a difference by subset and by label."""
     rows = [
         (
@@ -186,14 +193,18 @@ def stat_lines(summary: "Summary") -> list[str]:
         for subset, counts in summary.subsets.items()
     ]
     lines = ui.table(rows, header=(" subset", "items", "annotations")) if rows else []
-    labels = [
+    by_label = [
         (f" {label or '(no label)'}", _notes(counts)) for label, counts in summary.labels.items()
     ]
-    if labels:
-        lines += ["", *ui.table(labels, header=(" label", "annotations"))]
+    if by_label:
+        lines += ["", *ui.table(by_label, header=(" label", "annotations"))]
     for old, targets in summary.relabelled.items():
         lines += [f" relabelled {old} -> {new}: {count:,}" for new, count in targets.items()]
-    return [*lines, *([""] if lines else []), *(f" {one}" for one in summary_lines(summary))]
+    return [
+        *lines,
+        *([""] if lines else []),
+        *(f" {one}" for one in summary_lines(summary, labels)),
+    ]
 
 
 def _touched(counts: Any) -> int:

@@ -108,14 +108,14 @@ class _Scene:
         width = int(self.random.integers(70, 95))
         name = str(self.random.choice(list(COLORS)))
         outline = [
-            round(c, 2) for px, py in CAR for c in (x + px * width / 100, y + py * width / 200)
+            round(c * 2) / 2 for px, py in CAR for c in (x + px * width / 100, y + py * width / 200)
         ]
         self._fill(outline, COLORS[name])
         for wheel in (0.22, 0.78):
             self._ellipse(x + wheel * width, y + 0.44 * width, width * 0.09, width * 0.09)
         note = self._note("car", outline[0::2], outline[1::2], {"color": name, "parked": y > 165})
         note["segmentation"] = [outline]
-        note["area"] = round(_area(outline), 2)
+        note["area"] = _area(outline)
 
     def _person(self, x: int) -> None:
         top, height = int(self.random.integers(95, 115)), int(self.random.integers(45, 60))
@@ -142,7 +142,7 @@ class _Scene:
         width, height = min(max(xs), WIDTH) - left, min(max(ys), HEIGHT) - top
         note = {
             "category_id": CATEGORIES.index(label) + 1,
-            "bbox": [left, top, round(width, 2), round(height, 2)],
+            "bbox": [left, top, width, height],
             "segmentation": [],
             "area": width * height,
             "iscrowd": 0,

@@ -125,4 +125,9 @@ def parse(repo: "Repository", text: str) -> "Revision":
     except RevisionNotFound as error:
         if Path(text).exists():
             raise RevisionNotFound(str(error), hint=f"for the folder, write './{text}'") from None
+        head = repo.refs.head_commit()
+        if head is not None and text in repo.snapshot(head).sources:
+            raise RevisionNotFound(
+                str(error), hint=f"for the source, write 'HEAD:{text}'"
+            ) from None
         raise

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "dvcs branch relabel main~2",
         "dvcs branch -m relabel cats",
         "dvcs branch -d cats",
+        "dvcs branch --contains v1.0",
     ),
 )
 @click.argument("name", type=BranchType(), required=False)
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("-D", "delete_anyway", is_flag=True, help="Delete it even if its commits get lost.")
 @click.option("-m", "--move", is_flag=True, help="Rename: 'branch -m OLD NEW', or the current one.")
 @click.option("-f", "--force", is_flag=True, help="Move a branch that is there already.")
+@click.option("--contains", type=RevisionType(), metavar="REV", help="List those that have REV.")
 @json_option
 @with_repo
 def command(
@@ -42,6 +44,7 @@ def command(
     delete_anyway: bool,
     move: bool,
     force: bool,
+    contains: str | None,
     as_json: bool,
 ) -> None:
     """
@@ -52,10 +55,12 @@ def command(
     """
     from dvcs.repository import branches
 
+    if contains is not None and (name is not None or delete or delete_anyway or move):
+        raise UsageError("--contains is for lists only", hint="leave out all else")
     if name is None:
         if delete or delete_anyway or move:
             raise UsageError("which branch?", hint="name it")
-        _list(repo, as_json=as_json)
+        _list(repo, contains, as_json=as_json)
     elif delete or delete_anyway:
         if start is not None:
             raise UsageError("one branch at a time", hint=f"first 'dvcs branch -d {name}'")
@@ -74,10 +79,11 @@ def command(
         ui.hint(f"go there with 'dvcs checkout {name}'")
 
 
-def _list(repo: "Repository", *, as_json: bool) -> None:
+def _list(repo: "Repository", contains: str | None, *, as_json: bool) -> None:
     from dvcs.commands import _render
 
     current = repo.refs.head_branch()
+    held = _holding(repo, contains)
     if as_json:
         payload = [
             {
@@ -86,22 +92,34 @@ def _list(repo: "Repository", *, as_json: bool) -> None:
                 "current": name == current,
                 "subject": _render.subject(repo.store.commit(oid)),
             }
-            for name, oid in repo.branches().items()
+            for name, oid in held.items()
         ]
         ui.emit_json("dvcs.branch/1", payload)
         return
-    ui.page(ui.table(list(_rows(repo, current))))
+    ui.page(ui.table(list(_rows(repo, held, current, listed=contains is not None))))
 
 
-def _rows(repo: "Repository", current: str | None) -> Iterator[tuple[str, str, str]]:
-    from dvcs.commands import _render
+def _holding(repo: "Repository", contains: str | None) -> dict[str, bytes]:
+    """Return the branches, or those that have a revision."""
+    from dvcs.repository.history import is_ancestor
 
     held = repo.branches()
-    if current is None:
+    if contains is None:
+        return held
+    oid = repo.resolve(contains)
+    return {name: tip for name, tip in held.items() if is_ancestor(repo.store, oid, tip)}
+
+
+def _rows(
+    repo: "Repository", held: dict[str, bytes], current: str | None, *, listed: bool
+) -> Iterator[tuple[str, str, str]]:
+    from dvcs.commands import _render
+
+    if current is None and not listed:
         oid = repo.resolve("HEAD")
         name = ui.paint(f"* (detached at {_render.short(oid)})", "head")
         yield name, _render.short(oid), _render.subject(repo.store.commit(oid))
-    elif current not in held:
+    elif current not in held and not listed:
         yield ui.paint(f"* {current}", "branch"), "", "(no commit yet)"
     for name, oid in held.items():
         shown = ui.paint(f"* {name}", "branch") if name == current else f"  {name}"

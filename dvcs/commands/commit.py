@@ -91,7 +91,7 @@ def _asked(repo: "Repository") -> str:
 
 
 def _tell(repo: "Repository", done: "Committed", *, as_json: bool) -> None:
-    from dvcs.commands import _render
+    from dvcs.commands import _labels, _render
     from dvcs.compare import summarise, summary_report
     from dvcs.repository import identity
     from dvcs.repository.diffing import diff
@@ -103,18 +103,21 @@ def _tell(repo: "Repository", done: "Committed", *, as_json: bool) -> None:
             ui.out("nothing was changed, so there is nothing to commit")
         return
     commit = repo.store.commit(done.oid)
-    changes = summarise(diff(repo, commit.parents[0] if commit.parents else None, done.oid))
+    before = commit.parents[0] if commit.parents else None
+    changes = summarise(diff(repo, before, done.oid))
+    labels = _labels.between(repo, before, done.oid)
     if as_json:
         payload = {
             "commit": done.oid.hex(),
             "changed": True,
             "summary": summary_report(changes),
+            "labels": _labels.report(labels),
         }
         ui.emit_json("dvcs.commit/1", payload)
         return
     branch = repo.refs.head_branch() or "no branch"
     ui.out(f"[{ui.paint(branch, 'branch')} {_render.one_line(done.oid, commit)}]")
-    for line in _render.summary_lines(changes):
+    for line in _render.summary_lines(changes, labels):
         ui.out(f"  {line}")
     if identity.is_guessed(repo.layout):
         ui.hint("say who you are with 'dvcs config --global user.name NAME' (and user.email)")
@@ -134,6 +137,7 @@ def _tell_dry(repo: "Repository", sources: Sequence[str], *, as_json: bool) -> N
         return
     for name in new:
         ui.out(f"would commit the new source '{name}'")
-    if total or not new:
-        ui.out(f"would commit {'; '.join(_render.summary_lines(total))}")
+    labels = {one.source: one.labels for one in found.copies if one.labels}
+    if total or labels or not new:
+        ui.out(f"would commit {'; '.join(_render.summary_lines(total, labels))}")
     ui.hint("nothing was changed; leave out --dry-run to do it")

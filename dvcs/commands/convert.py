@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dvcs import ui
+from dvcs.commands import _troubles
 from dvcs.commands._base import command as declare
 from dvcs.commands._base import json_option, rest
 from dvcs.commands._exporting import export_options, tell_exported
@@ -70,11 +70,6 @@ def command(
         found = formats.find(input_format) if input_format else formats.detect(source)
         dataset = formats.read(source, found)
         done = export(dataset, chosen, output, options=own, **{**how, **flags})
-        for note, count in source.notes.items():
-            ui.say(f"note: {note}" + (f" ({count:,} times)" if count > 1 else ""))
-        if source.errors:
-            ui.warn(f"{ui.plural(len(source.errors), 'record')} could not be read:")
-            for error in source.errors[:10]:
-                ui.say(f"  {error}")
+        _troubles.tell(source.notes, source.errors)
     tell_exported(done, output, as_json=as_json, update=how["update"])
     return None

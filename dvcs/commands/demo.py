@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from dvcs.errors import RepositoryError, UsageError
 Record = dict[str, Any]
 
 
-@declare("demo", examples=("dvcs demo", "dvcs demo /tmp/street"))
-@click.argument("folder", type=FolderType(), default="dvcs-demo")
-def command(*, folder: Path) -> None:
+@declare(
+    "demo", examples=("dvcs demo", "dvcs demo /tmp/street", "dvcs demo --only-data /tmp/scenes")
+)
+@click.argument("folder", type=FolderType(), required=False)
+@click.option("--only-data", is_flag=True, help="Draw the dataset in FOLDER, and do no more.")
+def command(*, folder: Path | None, only_data: bool) -> None:
     """
     Make a small example repository to play with.
 
@@ -30,23 +34,33 @@ def command(*, folder: Path) -> None:
     """
     from dvcs.commands import _scenes
 
+    folder = _free() if folder is None else folder
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"'{folder}' is there and not empty", hint="name another folder")
+    counts = _scenes.write(folder if only_data else folder / "scenes")
+    drawn = f"{counts['images']} street scenes with {counts['annotations']} annotations"
+    if only_data:
+        ui.out(f"drew {drawn} in '{folder}', in COCO's format")
+        return
     tour = _Tour(folder)
-    tour.say("Twelve street scenes are drawn, with annotations in COCO's format.")
-    counts = _scenes.write(folder / "scenes")
-    tour.say(f"{counts['images']} images and {counts['annotations']} annotations.")
+    tour.say(f"{drawn} were drawn in '{folder / 'scenes'}', in COCO's format.")
     with contextlib.chdir(folder), _without_pager():
         _start(tour)
         _work_on_branches(tour)
         _look_and_export(tour)
     ui.out(f"The repository is in '{folder}': go there, and try")
-    for example in ("dvcs status", "dvcs log --stat", "dvcs show", "dvcs info", "dvcs undo --list"):
+    for example in ("dvcs log --stat", "dvcs show", "dvcs undo --list", "git --git-dir=.dvcs log"):
         ui.out(f"    {example}")
 
 
+def _free() -> Path:
+    """Return the first of dvcs-demo, dvcs-demo-2, ... that is not there."""
+    names = (f"dvcs-demo{'' if n == 1 else f'-{n}'}" for n in count(1))
+    return next(path for path in map(Path, names) if not path.exists())
+
+
 def _start(tour: "_Tour") -> None:
-    tour.say("A repository is made, and the folder tracked as a source.")
+    tour.say("Make a repository there, and track the folder as a source.")
     tour.run("init")
     tour.run("add", "scenes")
     tour.run("commit", "-m", "Street scenes as drawn")
@@ -54,15 +68,15 @@ def _start(tour: "_Tour") -> None:
 
 
 def _work_on_branches(tour: "_Tour") -> None:
-    tour.say("On a branch, somebody moves a box and gives a person another label.")
+    tour.say("On a branch, correct some annotations.")
     tour.run("checkout", "-b", "review")
-    tour.edit("it moves a car by 4 pixels and makes a person a cyclist", _review)
+    tour.edit("moves a car by 4 pixels and makes a person a cyclist", _review)
     tour.run("status")
     tour.run("diff")
     tour.run("commit", "-m", "First review")
-    tour.say("Meanwhile somebody else finds a person that nobody had seen.")
+    tour.say("Meanwhile, on main, somebody finds a person in the same image.")
     tour.run("checkout", "main")
-    tour.edit("it adds a person and corrects a traffic light", _more)
+    tour.edit("adds a person and corrects a traffic light", _more)
     tour.run("commit", "-m", "One more person")
 
 
@@ -70,17 +84,18 @@ def _look_and_export(tour: "_Tour") -> None:
     from dvcs import formats
     from dvcs.commands import SUMMARIES
 
-    tour.say("Both lines of work, and what differs between them.")
+    tour.say("Look at both lines of work, and at what the review changed.")
     tour.run("log", "--graph", "--oneline", "--all")
     tour.run("diff", "main...review")
     if "merge" in SUMMARIES:
-        tour.say("They touched different annotations, so they merge by themselves.")
+        tour.say("They changed different annotations of the same image, so they merge.")
         tour.run("merge", "review")
         tour.run("log", "--graph", "--oneline")
     known = formats.names()
     format = next(name for name in ("yolo", "voc", "coco_instances") if name in known)
-    tour.say("Any revision comes out in any format; what it cannot hold is counted.")
+    tour.say("Any revision comes out in any format; what that cannot hold is counted.")
     tour.run("export", "v1", "-f", format, "-o", f"scenes-{format}")
+    tour.say("What is in the dataset now?")
     tour.run("info")
 
 
@@ -95,16 +110,17 @@ def _review(data: Record) -> None:
 
 
 def _more(data: Record) -> None:
-    light = [note for note in data["annotations"] if note["category_id"] == 3][-1]
+    light = next(note for note in data["annotations"] if note["category_id"] == 3)
     states = {"red": "green", "green": "red"}
     light["attributes"]["state"] = states[light["attributes"]["state"]]
     data["annotations"].append(
         {
             "id": 1000,
-            "image_id": data["images"][-1]["id"],
+            "image_id": light["image_id"],
             "category_id": 2,
-            "bbox": [280, 110, 14, 45],
-            "area": 630,
+            "bbox": [245, 108, 15, 44],
+            "segmentation": [],
+            "area": 660,
             "iscrowd": 0,
             "attributes": {"occluded": True},
         }
@@ -120,7 +136,7 @@ class _Tour:
 
     def say(self, text: str) -> None:
         """Say what comes next."""
-        ui.out(ui.paint(f"# {text}", "dim"))
+        ui.out(ui.paint(f"# {text}", "hint"))
 
     def run(self, *arguments: str) -> None:
         """Show a command and run it. Raises RepositoryError where it fails."""
@@ -139,7 +155,7 @@ class _Tour:
         train, val = (
             Path(f"scenes/annotations/instances_{name}.json") for name in ("train", "val")
         )
-        ui.out(ui.paint(f"# A script edits {train.as_posix()}: {what}.", "dim"))
+        ui.out(ui.paint(f"# (a script {what}, in {train.as_posix()})", "hint"))
         data, other = (json.loads(path.read_text("utf-8")) for path in (train, val))
         change(data)
         other["categories"] = data["categories"]

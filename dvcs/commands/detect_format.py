@@ -31,12 +31,13 @@ def command(path: Path, show_rejections: bool, as_json: bool) -> int:
 
     with closing(open_source(path)) as source:
         matches, rejections = formats.judge(source)
-    top = max(matches.values(), default=0)
-    best = [name for name, confidence in matches.items() if confidence == top]
+        best = formats.best(matches)
+        inside = formats.below(source) if len(best) != 1 else {}
     if as_json:
         payload = {
             "detected": best,
             "matches": {name: WORDS[confidence] for name, confidence in matches.items()},
+            **({"folders": inside} if inside else {}),
             **({"rejections": rejections} if show_rejections else {}),
         }
         ui.emit_json("dvcs.detect-format/1", payload)
@@ -50,6 +51,8 @@ def command(path: Path, show_rejections: bool, as_json: bool) -> int:
         rows = [(ui.paint(name, "name"), reason) for name, reason in rejections.items()]
         for line in ui.table([*others, *rows]):
             ui.say(line)
+    for folder, name in inside.items():
+        ui.say(f"'{folder}' in it is {ui.paint(name, 'name')}")
     if not best:
         ui.say(f"'{path}' is in no format that dvcs knows")
         if not show_rejections:

@@ -1,6 +1,7 @@
 """`dvcs diff`: what differs between revisions, working copies and datasets on disk."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,29 +60,34 @@ def command(
     the sources that are wanted.
 
     Annotations are compared, not files: a line for each that was added (+), removed (-) or
-    changed (~).
+    changed (~). So are the lists of labels.
     """
-    from dvcs.commands import _comparing, _render
+    from dvcs.commands import _comparing, _labels, _render
     from dvcs.compare import THRESHOLD, Options, Tally, item_report, summary_report
 
     options = Options(exact=exact, threshold=THRESHOLD if threshold is None else threshold)
     tally = Tally()
     with _comparing.changes(sides, rest(), options) as found:
-        counted = _counted(found, tally)
+        counted, labels = _counted(found.items, tally), found.labels
         if as_json:
             items = [item_report(one) for one in counted]
-            payload: dict[str, Any] = {"summary": summary_report(tally.summary()), "items": items}
+            payload: dict[str, Any] = {
+                "summary": summary_report(tally.summary()),
+                "items": items,
+                "labels": _labels.report(labels),
+            }
             ui.emit_json("dvcs.diff/1", payload)
         elif name_only:
             ui.page(_render.item_name(one) for one in counted)
         elif stat:
             for _ in counted:
                 pass
-            ui.page(_render.stat_lines(tally.summary()))
+            ui.page(_render.stat_lines(tally.summary(), labels))
         else:
-            ui.page(_lines(counted))
-            _tell_summary(tally)
-    return int(exit_code and bool(tally.summary()))
+            ui.page(chain(_labels.block(labels), _lines(counted)))
+            if tally.summary() or not labels:
+                _tell_summary(tally)
+    return int(exit_code and bool(tally.summary() or labels))
 
 
 def _counted(changes: "Iterable[ItemChange]", tally: "Any") -> "Iterator[ItemChange]":

@@ -1,4 +1,4 @@
-"""`dvcs doctor`: versions, features, the disk, the repository: what a report of a fault needs."""
+"""`dvcs doctor`: versions, the disk, the repository: what a report of a fault needs."""
 
 import platform
 import shutil
@@ -28,15 +28,6 @@ LIBRARIES = (
     "lxml",
     "scipy",
 )
-FEATURES = {
-    # extra: what it brings, the libraries it needs
-    "openvino": ("running models", ("openvino",)),
-    "tensorflow": ("TFRecord files, TensorFlow models", ("tensorflow",)),
-    "cloud": ("remotes on S3, GCS and Azure", ("obstore",)),
-    "web": ("viewing in a browser", ("starlette", "uvicorn")),
-    "sql": ("SQL queries", ("duckdb", "pyarrow")),
-    "distributed": ("running on several machines", ("dask",)),
-}
 
 Facts = dict[str, dict[str, str]]
 
@@ -45,14 +36,14 @@ Facts = dict[str, dict[str, str]]
 @json_option
 def command(*, as_json: bool) -> None:
     """
-    Show versions, features and the state of this installation.
+    Show versions and the state of this installation.
 
     Attach it to a report of a fault. It names no data; where folders are is in it.
     """
     from dvcs.errors import NotARepository
     from dvcs.repository import Repository
 
-    facts: Facts = {"program": dict(_program()), "features": dict(_features())}
+    facts: Facts = {"program": dict(_program())}
     try:
         with Repository(state().folder) as repo:
             facts["repository"] = dict(_repository(repo))
@@ -81,16 +72,6 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _features() -> Iterator[tuple[str, str]]:
-    for extra, (what, libraries) in FEATURES.items():
-        held = {name: _version(name) for name in libraries}
-        if all(held.values()):
-            shown = ", ".join(f"{name} {number}" for name, number in held.items())
-            yield extra, f"{what}: {shown}"
-        else:
-            yield extra, f"{what}: not installed (pip install 'dvcs-vision[{extra}]')"
 
 
 def _repository(repo: "Repository") -> Iterator[tuple[str, str]]:

@@ -49,10 +49,12 @@ def command(
     written. The writer's own options stand after a lone '--'; 'dvcs formats NAME' lists them.
     """
     from dvcs import formats
-    from dvcs.commands import _options
+    from dvcs.commands import _options, _selectors
     from dvcs.repository.exporting import export_revision
 
     arguments = rest()
+    if format is None:
+        _selectors.parse(repo, revision)
     name = format or repo.dataset(revision).format
     own: dict[str, Any] = {}
     if name:
@@ -62,6 +64,7 @@ def command(
         flags, arguments = _options.split_sink_flags(arguments)
         how.update(flags)
         own = _options.parse(_options.writer(chosen), arguments, f"writing {name}")
+    _selectors.parse(repo, revision)
     done = export_revision(repo, revision, output, format=format, options=own, **how)
     tell_exported(done, output, as_json=as_json, update=how["update"])
     return None

@@ -56,8 +56,11 @@ TOPICS = {
             dvcs.diff/1    summary {items {added, removed, changed, moved, renamed},
                            annotations {added, removed, changed, renumbered}},
                            items [{source, subset, id, status, annotations [{status, type, label,
-                           fields, similarity, before, after}]}]
+                           fields, similarity, before, after}]}],
+                           labels {source: {added, removed, renamed, changed}}
             dvcs.log/1     [{commit, parents, author, date, message, operation, arguments}]
+            dvcs.blame/1   commit, item, annotations [{commit, author, date, operation, subject,
+                           item, annotation}]
             dvcs.import/1  commit, changed, source, format, items, annotations, labels, media, ...
             dvcs.export/1  path, files, media, changed, fidelity
             dvcs.fsck/1    sound, findings [{severity, where, message, items, commits}]

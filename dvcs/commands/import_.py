@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dvcs import ui
+from dvcs.commands import _troubles
 from dvcs.commands._base import command as declare
 from dvcs.commands._base import dry_run_option, json_option, rest, with_repo
-from dvcs.commands._types import FormatType, SourceType
+from dvcs.commands._types import FormatType, RevisionType, SourceType
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.importing import Imported, Request
-
-SHOWN = 10
 
 
 @declare(
@@ -25,6 +24,7 @@ SHOWN = 10
         "dvcs import coco.zip -m 'COCO as published'",
         "dvcs import coco --mode update",
         "dvcs import images --media reference --subset train",
+        "dvcs import from_cvat.zip --onto v1.0:coco",
         "dvcs import coco -f coco -- --help",
     ),
 )
@@ -36,6 +36,19 @@ SHOWN = 10
     "--mode",
     type=click.Choice(["new", "update", "replace"]),
     help="Of known items that are missing: keep them (update) or remove them (replace).",
+)
+@click.option(
+    "--onto",
+    type=RevisionType(),
+    metavar="REV[:SOURCE]",
+    help="PATH is an edit of what was exported from REV: record only what was changed in it.",
+)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["refuse", "edited", "kept"]),
+    default="refuse",
+    show_default=True,
+    help="With --onto, of edits that the full shape cannot follow: take the edited, keep the full.",
 )
 @click.option("--subset", help="The subset of items whose format gives them none.")
 @click.option(
@@ -64,6 +77,8 @@ def command(
     as_json: bool,
     dry_run: bool,
     track: bool,
+    onto: str | None,
+    on_conflict: str,
     **options: Any,
 ) -> int | None:
     """
@@ -71,9 +86,12 @@ def command(
 
     PATH is a folder, a zip or tar, or one annotation file; it is only read. Under the name of a
     source that is there already, it is recorded as its new version: only what changed is stored.
+    With --onto, what an annotation tool sends back is compared with what REV shows in that format,
+    and only the edits are recorded: what the format cannot say stays.
+
     The reader's own options stand after a lone '--'; 'dvcs formats NAME' lists them.
     """
-    from dvcs.commands import _options
+    from dvcs.commands import _onto, _options
     from dvcs.repository import importing
 
     own: dict[str, Any] = {}
@@ -84,6 +102,9 @@ def command(
         options["format"] = format.name
         own = _options.parse(_options.reader(format), arguments, f"reading {format.name}")
     request = importing.Request(data=path, options=own, dry_run=dry_run, **options)
+    if onto is not None:
+        _onto.run(repo, request, onto, on_conflict=on_conflict, as_json=as_json)
+        return None
     before = repo.refs.head_commit()
     done = importing.run(repo, request)
     tracked = track and not dry_run and _tracked(repo, request, done)
@@ -125,7 +146,7 @@ def _tell_of_copy(repo: "Repository", done: "Imported", path: Path, *, tracked: 
 
 
 def _tell(repo: "Repository", request: "Request", done: "Imported", before: bytes | None) -> None:
-    from dvcs.commands import _render
+    from dvcs.commands import _labels, _render
     from dvcs.compare import summarise
     from dvcs.repository.diffing import diff
 
@@ -149,24 +170,17 @@ def _tell(repo: "Repository", request: "Request", done: "Imported", before: byte
         ui.out(f"  {line}")
     if not done.new and done.committed.changed:
         changes = summarise(diff(repo, before, oid, sources=[done.name]))
-        ui.out(f"  since the last version: {'; '.join(_render.summary_lines(changes))}")
-    _tell_troubles(done)
+        labels = _labels.between(repo, before, oid, [done.name])
+        told = _render.summary_lines(changes, labels)
+        if not changes and not labels:
+            told = ["no item and no label changed, only facts of the dataset as a whole"]
+        ui.out(f"  since the last version: {'; '.join(told)}")
+    _troubles.tell(done.notes, done.errors)
     _tell_what_next(repo, request, done)
 
 
 def _media(done: "Imported") -> str:
     return ui.size(done.media_bytes) if done.media_bytes else ""
-
-
-def _tell_troubles(done: "Imported") -> None:
-    for note, count in done.notes.items():
-        ui.say(f"note: {note}" + (f" ({count:,} times)" if count > 1 else ""))
-    if done.errors:
-        ui.warn(f"{ui.plural(len(done.errors), 'record')} could not be read and were left out:")
-        for one in done.errors[:SHOWN]:
-            ui.say(f"  {one}")
-        if len(done.errors) > SHOWN:
-            ui.say(f"  ... and {len(done.errors) - SHOWN:,} more")
 
 
 def _tell_what_next(repo: "Repository", request: "Request", done: "Imported") -> None:

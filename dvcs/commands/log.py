@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         "dvcs log",
         "dvcs log --oneline --graph",
         "dvcs log --stat main~5..main",
+        "dvcs log --label cat",
         "dvcs log -- coco/train/000000391895",
+        "dvcs log --follow -- coco/train/000000391895",
     ),
 )
 @click.argument("revisions", type=RevisionType(), nargs=-1, metavar="[REV | A..B]...")
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 @click.option("--graph", is_flag=True, help="Draw how the commits follow each other.")
 @click.option("--stat", is_flag=True, help="Count what each commit changed.")
 @click.option("--all", "everything", is_flag=True, help="Of all branches and tags.")
+@click.option("--label", metavar="NAME", help="Only what changed a label, or annotations of it.")
+@click.option("--follow", is_flag=True, help="Follow an item to where it was moved or renamed.")
 @json_option
 @with_repo
 def command(
@@ -44,6 +48,8 @@ def command(
     graph: bool,
     stat: bool,
     everything: bool,
+    label: str | None,
+    follow: bool,
     as_json: bool,
 ) -> None:
     """
@@ -51,13 +57,16 @@ def command(
 
     The newest commit comes first. A..B are the commits of B that are not in A. After a lone '--'
     stands what the history is wanted of: SOURCE, SOURCE/SUBSET or SOURCE/SUBSET/ID; then only
-    commits that changed it are shown.
+    commits that changed it are shown. A label is known by what it is called now, and found under
+    the names that it had before.
     """
     from dvcs.commands import _render
     from dvcs.commands._graph import Graph
     from dvcs.commands._history import entries
 
-    found: Iterable[Entry] = entries(repo, revisions, rest(), everything=everything)
+    found: Iterable[Entry] = entries(
+        repo, revisions, rest(), everything=everything, label=label, follow=follow
+    )
     found = islice(found, max_count)
     if as_json:
         ui.emit_json("dvcs.log/1", [_render.commit_report(*entry) for entry in found])
@@ -83,9 +92,10 @@ def command(
 
 
 def _stat(repo: "Repository", entry: "Entry") -> list[str]:
-    from dvcs.commands import _render
+    from dvcs.commands import _labels, _render
     from dvcs.compare import summarise
     from dvcs.repository.diffing import diff
 
     old = entry.commit.parents[0] if entry.commit.parents else None
-    return ["", *_render.stat_lines(summarise(diff(repo, old, entry.oid)))]
+    labels = _labels.between(repo, old, entry.oid)
+    return ["", *_render.stat_lines(summarise(diff(repo, old, entry.oid)), labels)]

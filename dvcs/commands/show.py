@@ -1,6 +1,6 @@
 """`dvcs show`: a commit with what it changed, or an item as it is in a revision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 
+SHOWN = 20
+"""Items of a source whose changes are listed unless all are asked for."""
+
+
 @declare(
     "show",
     examples=(
@@ -27,13 +31,17 @@ if TYPE_CHECKING:
 )
 @click.argument("what", type=RevisionType(), default="HEAD", metavar="[REV | REV:SOURCE/SUBSET/ID]")
 @click.option("--stat", is_flag=True, help="Count what the commit changed, instead of listing it.")
+@click.option("--all", "everything", is_flag=True, help="List every change, however many.")
 @json_option
 @with_repo
-def command(repo: "Repository", /, *, what: str, stat: bool, as_json: bool) -> None:
+def command(
+    repo: "Repository", /, *, what: str, stat: bool, everything: bool, as_json: bool
+) -> None:
     """
     Show a commit or an item.
 
-    A commit is shown with what it changed in each annotation, compared with its first parent. Of an
+    A commit is shown with what it changed in each annotation, compared with its first parent: the
+    first 20 items of each source, and of a source that came or went only how many there are. Of an
     item, everything that is known of it is shown; of a source or subset, its items.
     """
     from dvcs.commands._selectors import locate
@@ -41,7 +49,7 @@ def command(repo: "Repository", /, *, what: str, stat: bool, as_json: bool) -> N
     revision, colon, path = what.partition(":")
     oid = repo.resolve(revision or "HEAD")
     if not colon:
-        _commit(repo, oid, stat=stat, as_json=as_json)
+        _commit(repo, oid, stat=stat, everything=everything, as_json=as_json)
         return
     place = locate(repo.snapshot(oid), path)
     if place.id is None:
@@ -56,28 +64,62 @@ def command(repo: "Repository", /, *, what: str, stat: bool, as_json: bool) -> N
         ui.page(_item_lines(item))
 
 
-def _commit(repo: "Repository", oid: bytes, *, stat: bool, as_json: bool) -> None:
-    from dvcs.commands import _render
+def _commit(repo: "Repository", oid: bytes, *, stat: bool, everything: bool, as_json: bool) -> None:
+    from dvcs.commands import _labels, _render
     from dvcs.compare import report, summarise
     from dvcs.repository.diffing import diff
 
     commit = repo.store.commit(oid)
-    changes = diff(repo, commit.parents[0] if commit.parents else None, oid)
+    before = commit.parents[0] if commit.parents else None
+    labels = _labels.between(repo, before, oid)
     if as_json:
-        ui.emit_json("dvcs.show/1", {**_render.commit_report(oid, commit), **report(changes)})
+        payload = {
+            **_render.commit_report(oid, commit),
+            **report(diff(repo, before, oid)),
+            "labels": _labels.report(labels),
+        }
+        ui.emit_json("dvcs.show/1", payload)
         return
 
     def lines() -> Iterator[str]:
         yield from _render.commit_lines(oid, commit, _render.decorations(repo).get(oid, ()))
         yield ""
         if stat:
-            yield from _render.stat_lines(summarise(changes))
+            yield from _render.stat_lines(summarise(diff(repo, before, oid)), labels)
             return
-        for change in changes:
-            if change.is_change:
-                yield from _render.change_lines(change)
+        yield from _labels.block(labels)
+        if everything:
+            for change in diff(repo, before, oid):
+                if change.is_change:
+                    yield from _render.change_lines(change)
+        else:
+            yield from _first_changes(repo, before, oid)
 
     ui.page(lines())
+
+
+def _first_changes(repo: "Repository", before: bytes | None, oid: bytes) -> Iterator[str]:
+    """Yield what a commit changed, as far as one wants to read it."""
+    from dvcs.commands import _render
+    from dvcs.repository.diffing import diff_snapshots
+
+    old, new = repo.snapshot(before), repo.snapshot(oid)
+    more = False
+    for name in sorted(old.sources.keys() | new.sources.keys()):
+        if name in old.sources and name in new.sources:
+            changes = list(diff_snapshots(old, new, sources=[name], limit=SHOWN + 1))
+            more = more or len(changes) > SHOWN
+            for change in changes[:SHOWN]:
+                if change.is_change:
+                    yield from _render.change_lines(change)
+            continue
+        sign, role, held = ("+", "added", new) if name in new.sources else ("-", "removed", old)
+        count = held.count(name)
+        more = more or count > 0
+        yield ui.paint(f"{sign} {name}: {ui.plural(count, 'item')} {role}", role)
+    if more:
+        yield ""
+        yield "'--all' lists every item, '--stat' counts annotations"
 
 
 def _items(repo: "Repository", oid: bytes, place: "Place", *, as_json: bool) -> None:
@@ -152,20 +194,46 @@ def _item_lines(item: "Item") -> Iterator[str]:
         yield "nothing to annotate in it" if item.annotated else "not annotated yet"
     for name, value in item.attributes.items():
         yield f"{name}: {_value(value)}"
-    for name, value in item.extra.items():
-        yield ui.paint(f"{name} says: {_value(value)}", "dim")
+    for format, facts in _said(item.extra):
+        yield ui.paint(f"{format} says: {_value(facts)}", "dim")
     if item.annotations:
         yield ""
         yield ui.plural(len(item.annotations), "annotation")
     for note in item.annotations:
-        fields = plain_annotation(note) or {}
-        head = [str(fields.pop("type", note.kind)), *([note.label] if note.label else [])]
-        fields.pop("label", None)
-        attributes = fields.pop("attributes", {})
-        shown = [f"{name}={_value(value)}" for name, value in fields.items()]
-        yield f"  {ui.paint(' '.join(head), 'name')}  {'  '.join(shown)}"
-        for name, value in attributes.items():
-            yield f"      {name}: {_value(value)}"
+        yield from _annotation_lines(plain_annotation(note) or {}, note.kind)
+
+
+def _annotation_lines(fields: dict[str, Any], kind: str) -> Iterator[str]:
+    head = [str(fields.pop(name)) for name in ("type", "label") if fields.get(name)] or [kind]
+    attributes = fields.pop("attributes", {})
+    told = _said(fields.pop("derived", {}), fields.pop("extra", {}))
+    shown = [f"{name}={_shape(name, value)}" for name, value in fields.items()]
+    yield f"  {ui.paint(' '.join(head), 'name')}  {'  '.join(shown)}"
+    for name, value in attributes.items():
+        yield f"      {name}: {_value(value)}"
+    for format, facts in told:
+        yield ui.paint(f"      {format} says: {_value(facts)}", "dim")
+
+
+def _said(*extras: "Mapping[str, Any]") -> list[tuple[str, Any]]:
+    """Return what formats say beyond the model; how they spelt it is of no interest to people."""
+    told: dict[str, dict[str, Any]] = {}
+    for extra in extras:
+        for format, facts in extra.items():
+            told.setdefault(format, {}).update(facts if isinstance(facts, dict) else {"": facts})
+    for facts in told.values():
+        facts.pop("dvcs", None)
+    return [(format, facts) for format, facts in told.items() if facts]
+
+
+def _shape(name: str, value: Any) -> str:
+    """Return a field's value; of long lists of coordinates only how many points there are."""
+    if name == "parts":
+        points = sum(len(ring) // 2 for part in value for ring in part)
+        return f"{ui.plural(len(value), 'part')} of {ui.plural(points, 'point')}"
+    if name == "points" and len(value) > 12:
+        return ui.plural(len(value) // 2, "point")
+    return _value(value)
 
 
 def _value(value: Any) -> str:

@@ -13,7 +13,7 @@ from dvcs.commands._types import SourceType
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.worktree import CopyStatus, LabelChanges, Status
+    from dvcs.repository.worktree import CopyStatus, Status
     from dvcs.stats import Info
 
 MOST = 10
@@ -44,7 +44,7 @@ def command(repo: "Repository", /, *, sources: tuple[str, ...], as_json: bool) -
     found = msgspec.structs.replace(found, untracked=tuple(_untracked(repo, found)))
     new = {one.source: _contents(repo, one) for one in found.copies if one.state == "added"}
     if as_json:
-        ui.emit_json("dvcs.status/1", _report(found, new))
+        ui.emit_json("dvcs.status/1", {**_report(found, new), "merge": _merge(repo)})
     else:
         ui.page(_lines(repo, found, new))
         _tell_what_next(found)
@@ -104,6 +104,10 @@ def _copy_report(one: "CopyStatus", new: "Info | None") -> dict[str, Any]:
 
 def _lines(repo: "Repository", found: "Status", new: "dict[str, Info]") -> Iterator[str]:
     yield _where(repo, found)
+    if merge := _merge(repo):
+        left = ui.plural(merge["open"], "conflict") if merge["open"] else "no conflict"
+        into = f" into '{merge['into']}'" if merge["into"] else ""
+        yield ui.paint(f"merging '{merge['revision']}'{into}: {left} left", "warning")
     for one in found.copies:
         if one.state == "clean" and not one.behind and not one.unread:
             continue
@@ -117,8 +121,32 @@ def _lines(repo: "Repository", found: "Status", new: "dict[str, Info]") -> Itera
     if found.untracked:
         yield ""
         yield f"not tracked: {ui.listed((f'{name}/' for name in found.untracked), MOST)}"
-    if found.copies and found.clean:
+    if merge:
+        what = "dvcs conflicts" if merge["open"] else "dvcs merge --continue"
+        yield f"go on with '{what}', or give the merge up with 'dvcs merge --abort'"
+    elif found.copies and found.clean:
         yield "nothing to commit"
+
+
+def _merge(repo: "Repository") -> dict[str, Any] | None:
+    """Return what is being merged, and how many conflicts are open; None where nothing is."""
+    from dvcs.errors import RepositoryError
+    from dvcs.repository import conflicts
+
+    if not conflicts.is_under_way(repo):
+        return None
+    try:
+        merging = conflicts.load(repo)
+    except RepositoryError as error:
+        ui.warn(f"{error}; give it up with 'dvcs merge --abort'")
+        return None
+    left = sum(len(place.conflicts) for place in merging.open())
+    return {
+        "revision": merging.revision,
+        "into": merging.branch,
+        "theirs": merging.theirs,
+        "open": left,
+    }
 
 
 def _state(one: "CopyStatus") -> list[str]:
@@ -139,7 +167,7 @@ def _where(repo: "Repository", found: "Status") -> str:
 
 
 def _changes(one: "CopyStatus") -> Iterator[str]:
-    from dvcs.commands import _render
+    from dvcs.commands import _labels, _render
 
     if one.state == "changed":
         changed = [each for each in one.changes if each.is_change]
@@ -151,7 +179,8 @@ def _changes(one: "CopyStatus") -> Iterator[str]:
             yield f"  {ui.paint(f'{sign} {_render.item_name(each)}', role)}"
         if len(changed) > MOST:
             yield f"  ... and {len(changed) - MOST:,} more ('dvcs diff' lists all)"
-        yield from _label_lines(one.labels)
+        if one.labels:
+            yield from _labels.lines({one.source: one.labels})
         if one.metadata_changed:
             yield "what the format says of the whole dataset changed"
     for conflict in one.conflicts[:MOST]:
@@ -161,14 +190,6 @@ def _changes(one: "CopyStatus") -> Iterator[str]:
         yield one.error
     if one.unread:
         yield f"not part of the format, left alone: {ui.listed(one.unread, 3)}"
-
-
-def _label_lines(labels: "LabelChanges") -> Iterator[str]:
-    for what in ("added", "removed", "changed"):
-        if names := getattr(labels, what):
-            yield f"labels {what}: {ui.listed(names, MOST)}"
-    for old, new in labels.renamed:
-        yield f"label renamed: {old} -> {new}"
 
 
 def _tell_what_next(found: "Status") -> None:

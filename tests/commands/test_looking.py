@@ -195,7 +195,7 @@ def test_diff_for_people(repo):
     assert done.code == 0
     assert done.out.split("\n") == [
         "~ pets/train/a",
-        "    ~ bbox cat: moved by 1.0, 0.0; IoU 0.82",
+        "    ~ bbox cat at 5, 5, 10 x 10: moved by 1.0, 0.0; IoU 0.82",
         "~ pets/train/b",
         "    - bbox cat removed at 7, 5, 10 x 10",
         "+ pets/train/d",
@@ -240,7 +240,7 @@ def test_diff_of_folders_needs_no_repository(cwd):
 def test_show_tells_what_a_commit_changed(repo):
     text = ok("show")
     assert "    Second version\n" in text
-    assert "~ pets/train/a\n    ~ bbox cat: moved by 1.0, 0.0; IoU 0.82\n" in text
+    assert "~ pets/train/a\n    ~ bbox cat at 5, 5, 10 x 10: moved by 1.0, 0.0; IoU 0.82\n" in text
     payload = dvcs("show", "--json").json["dvcs.show/1"]
     assert payload["message"] == "Second version"
     assert payload["summary"]["items"]["added"] == 1

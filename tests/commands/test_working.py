@@ -77,7 +77,7 @@ def test_status_for_people_says_what_to_do_next(work):
 
 def test_diff_shows_what_is_not_committed(work):
     move(work)
-    line = "    ~ bbox cat: moved by 3.0, 0.0; IoU 0.54\n"
+    line = "    ~ bbox cat at 5, 5, 10 x 10: moved by 3.0, 0.0; IoU 0.54\n"
     assert ok("diff") == f"~ pets/train/a\n{line}"
     assert ok("diff", "HEAD") == f"~ pets/train/a\n{line}"
     assert dvcs("diff", "--exit-code").code == 1
@@ -260,10 +260,66 @@ def test_the_demo_tells_a_whole_story(cwd):
     for line in (
         "$ dvcs add scenes\n",
         "$ dvcs commit -m 'First review'\n",
-        "    ~ bbox person -> cyclist\n",
+        "    ~ bbox person -> cyclist at 32, 100, 16 x 50\n",
         "The repository is in 'tour'",
     ):
         assert line in text
     assert ok("-C", "tour", "fsck") == "everything is sound\n"
     assert dvcs("-C", "tour", "status", "--json").json["dvcs.status/1"]["clean"] is True
     assert dvcs("demo", "tour").code == 2
+
+
+def test_the_demo_draws_its_data_alone(cwd):
+    assert ok("demo", "--only-data", "street") == (
+        "drew 12 street scenes with 70 annotations in 'street', in COCO's format\n"
+    )
+    assert sorted(path.name for path in cwd.iterdir()) == ["street"]
+    assert ok("detect-format", "street") == "coco\n"
+
+
+def test_the_demo_finds_a_folder_of_its_own_each_time(cwd):
+    ok("demo", "--only-data")
+    ok("demo", "--only-data")
+    assert sorted(path.name for path in cwd.iterdir()) == ["dvcs-demo", "dvcs-demo-2"]
+
+
+def test_a_renamed_label_is_told_by_everything_that_tells_changes(work):
+    file = work / "pets/annotations/instances_train.json"
+    file.write_text(file.read_text("utf-8").replace('"cat"', '"kitten"'), "utf-8")
+    shown = "~ pets\n    ~ label cat renamed to kitten\n"
+    assert ok("diff") == shown
+    assert dvcs("diff", "--exit-code").code == 1
+    assert "label renamed: cat -> kitten" in ok("status")
+    assert "label renamed: cat -> kitten" in ok("commit", "--dry-run")
+    assert ok("commit", "-m", "Kittens").endswith("\n  label renamed: cat -> kitten\n")
+    assert ok("diff", "HEAD~1", "HEAD") == shown
+    assert ok("diff", "HEAD~1") == shown
+    assert ok("show").endswith(f"\n{shown}")
+    for told in (
+        ok("show", "--stat"),
+        ok("log", "--stat", "-n", 1),
+        ok("diff", "--stat", "HEAD~1.."),
+    ):
+        assert told.endswith(" label renamed: cat -> kitten\n")
+    renamed = {"pets": {"added": [], "removed": [], "renamed": [["cat", "kitten"]], "changed": []}}
+    assert dvcs("diff", "HEAD~1", "--json").json["dvcs.diff/1"]["labels"] == renamed
+    assert dvcs("show", "--json").json["dvcs.show/1"]["labels"] == renamed
+
+
+def test_added_and_removed_labels_are_told_of_datasets_on_disk(cwd):
+    coco(cwd / "one", {"a": [("cat", 5)]})
+    coco(cwd / "two", {"a": [("dog", 5)]})
+    told = ok("diff", "./one", "./two")
+    assert told.startswith("~ labels\n    + label dog added\n    - label cat removed\n~ train/a\n")
+
+
+def test_no_repository_is_made_inside_a_repository_s_own_folder(work):
+    done = dvcs("init", work / ".dvcs" / "objects")
+    assert done.code == 2
+    assert "is inside a repository's own folder" in done.err
+
+
+def test_a_source_where_a_revision_is_wanted_is_explained(work):
+    (work / "pets").rename(work / "gone")
+    done = dvcs("export", "pets", "-f", "coco", "-o", "out")
+    assert "hint: for the source, write 'HEAD:pets'" in done.err
