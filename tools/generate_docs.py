@@ -23,14 +23,16 @@ def format_pages() -> dict[str, str]:
     rows = ["| name | format | annotations | |", "| --- | --- | --- | --- |"]
     for one in formats.all_formats():
         ways = [word for word, way in (("read", one.read), ("write", one.write)) if way]
-        kinds = ", ".join(sorted(one.kinds)) or "–"
-        rows.append(f"| [`{one.name}`]({one.name}.md) | {one.title} | {kinds} | {', '.join(ways)} |")
+        kinds = ", ".join(sorted(one.kinds)) or "images only"
+        link = f"[`{one.name}`]({one.name}.md)"
+        rows.append(f"| {link} | {one.title} | {kinds} | {', '.join(ways)} |")
         pages[f"formats/{one.name}.md"] = _format_page(one)
     pages["formats/README.md"] = "\n".join([NOTE, "", "# Formats", "", *rows, ""])
     return pages
 
 
 def _format_page(one: "object") -> str:
+    from dvcs.commands._options import spelt
     from dvcs.formats import Format, options_of
 
     assert isinstance(one, Format)  # noqa: S101 - for the type checker
@@ -51,7 +53,8 @@ def _format_page(one: "object") -> str:
             lines += ["| option | default | |", "| --- | --- | --- |"]
             for option in options.values():
                 default = "" if option.default in (None, False, (), "") else f"`{option.default}`"
-                lines.append(f"| `{option.flag}` | {default} | {option.help} |")
+                default = "on" if option.default is True else default
+                lines.append(f"| `{spelt(option)}` | {default} | {option.help} |")
     return "\n".join([*lines, ""])
 
 
@@ -60,6 +63,7 @@ def command_pages() -> dict[str, str]:
     import click
 
     from dvcs.commands import GROUPS, program
+    from dvcs.commands.help import TOPICS
 
     pages = {}
     lines = [NOTE, "", "# Commands", ""]
@@ -72,6 +76,7 @@ def command_pages() -> dict[str, str]:
             context = click.Context(
                 command,
                 info_name=f"dvcs {name}",
+                help_option_names=["-h", "--help"],
                 terminal_width=96,
                 max_content_width=96,
             )
@@ -80,6 +85,11 @@ def command_pages() -> dict[str, str]:
                 [NOTE, "", f"# `dvcs {name}`", "", "```text", text.strip("\n"), "```", ""]
             )
         lines.append("")
+    lines += [f"Topics that concern all commands: [`dvcs help`](help.md#{next(iter(TOPICS))}).", ""]
+    for name, text in TOPICS.items():
+        pages["commands/help.md"] += "\n".join(
+            ["", f"## {name}", "", "```text", cleandoc(text), "```", ""]
+        )
     pages["commands/README.md"] = "\n".join(lines)
     return pages
 
