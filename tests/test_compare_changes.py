@@ -132,54 +132,77 @@ def test_annotations_are_conserved(a, b):
             box(10, w=100, h=100, label="cat"),
             box(13, -1.5, 112, 100, label="cat"),
             ("geometry",),
-            "bbox cat: moved by 3.0, -1.5, now 12 % wider; IoU 0.82",
+            "bbox cat at 10, 0, 100 x 100: moved by 3.0, -1.5, now 12 % wider; IoU 0.82",
         ),
-        (box(0, label="cat"), box(0, label="dog"), ("label",), "bbox cat -> dog"),
-        (box(0), box(0, label="dog"), ("label",), "bbox unlabelled -> dog"),
+        (box(0, label="cat"), box(0, label="dog"), ("label",), "bbox cat -> dog at 0, 0, 10 x 10"),
+        (box(0), box(0, label="dog"), ("label",), "bbox unlabelled -> dog at 0, 0, 10 x 10"),
         (
             box(0, attributes={"occluded": False}),
             box(0, attributes={"occluded": True}),
             ("attributes",),
-            "bbox: attribute occluded: false -> true",
+            "bbox at 0, 0, 10 x 10: attribute occluded: false -> true",
         ),
         (
             box(0, attributes={"n": 1, "old": "x"}),
             box(0, attributes={"n": True, "new": 0}),
             ("attributes",),
-            "bbox: attribute n: 1 -> true; attribute old removed, was 'x'; attribute new added: 0",
+            (
+                "bbox at 0, 0, 10 x 10: attribute n: 1 -> true; attribute old removed, was 'x'; "
+                "attribute new added: 0"
+            ),
         ),
-        (box(0, score=0.5), box(0, score=0.75), ("score",), "bbox: score: 0.5 -> 0.75"),
-        (box(0, z_order=1), box(0), ("z_order",), "bbox: z_order: 1 -> 0"),
-        (box(0, track=1), box(0, track=2), ("track",), "bbox: track: 1 -> 2"),
+        (
+            box(0, score=0.5),
+            box(0, score=0.75),
+            ("score",),
+            "bbox at 0, 0, 10 x 10: score: 0.5 -> 0.75",
+        ),
+        (box(0, z_order=1), box(0), ("z_order",), "bbox at 0, 0, 10 x 10: z_order: 1 -> 0"),
+        (box(0, track=1), box(0, track=2), ("track",), "bbox at 0, 0, 10 x 10: track: 1 -> 2"),
         (
             box(0, extra={"f": {"x": 1}}),
             box(0, extra={"f": {"x": 2}}),
             ("extra",),
-            "bbox: format's own fields changed",
+            "bbox at 0, 0, 10 x 10: format's own fields changed",
         ),
         (
             box(0, derived={"area": 100.0}),
             box(0, derived={"area": 90.0}),
             ("geometry",),
-            "bbox: derived values changed",
+            "bbox at 0, 0, 10 x 10: derived values changed",
         ),
         (
             Polygon(parts=[[[0.0, 0.0, 10.0, 0.0, 10.0, 10.0, 0.0, 10.0]]], label="cat"),
             box(0, label="cat"),
             ("type", "geometry"),
-            "polygon -> bbox cat: similarity 1.00",
+            "polygon -> bbox cat at 0, 0, 10 x 10: similarity 1.00",
         ),
         (
             Polygon(parts=[[[0.0, 0.0, 8.0, 0.0, 8.0, 8.0, 0.0, 8.0]]], label="cat"),
             Polygon(parts=[[[0.0, 0.0, 8.0, 0.0, 8.0, 8.0, 2.0, 8.0]]], label="dog"),
             ("geometry", "label"),
-            "polygon cat -> dog: 1 of 4 points moved; IoU 0.88",
+            "polygon cat -> dog at 0, 0, 8 x 8: 1 of 4 points moved; IoU 0.88",
+        ),
+        (
+            Polygon(parts=[[[0.0, 0.0, 8.0, 0.0, 8.0, 8.0, 0.0, 8.0]]], label="cat"),
+            Polygon(parts=[[[2.0, 0.0, 10.0, 0.0, 10.0, 8.0, 2.0, 8.0]]], label="cat"),
+            ("geometry",),
+            "polygon cat at 0, 0, 8 x 8: moved by 2.0, 0.0; IoU 0.60",
+        ),
+        (
+            Polygon(parts=[[[0.0, 0.0, 8.0, 0.0, 8.0, 8.0, 0.0, 8.0]]], label="cat"),
+            Polygon(parts=[[[1.0, 0.0, 8.0, 0.0, 8.0, 8.0, 1.0, 8.0]]], label="cat"),
+            ("geometry",),
+            (
+                "polygon cat at 0, 0, 8 x 8: 2 of 4 points moved, box moved by 1.0, 0.0, "
+                "now 12 % narrower; IoU 0.88"
+            ),
         ),
         (
             Points(points=[0.0, 0.0, 90.0, 90.0], visibility=[2, 2]),
             Points(points=[0.0, 0.0, 90.0, 90.0], visibility=[2, 1]),
             ("geometry",),
-            "points: visibility of 1 changed; OKS 1.00",
+            "points at 0, 0, 90 x 90: visibility of 1 changed; OKS 1.00",
         ),
         (
             Caption(caption="a cat"),
@@ -192,7 +215,7 @@ def test_annotations_are_conserved(a, b):
             RotatedBbox(cx=5.0, cy=5.0, w=10.0, h=6.0, angle=350.0),
             RotatedBbox(cx=5.0, cy=5.0, w=10.0, h=6.0, angle=5.0),
             ("geometry",),
-            "rotated_bbox: turned by 15 degrees; IoU 0.79",
+            "rotated_bbox at -0.4, 1.2, 10.9 x 7.6: turned by 15 degrees; IoU 0.79",
         ),
         (
             Cuboid3d(position=[0.0, 0.0, 0.0], scale=[4.0, 2.0, 2.0]),
@@ -204,7 +227,7 @@ def test_annotations_are_conserved(a, b):
             Mask(size=(4, 4), counts="022000000"),
             Mask(size=(4, 4), counts="031000000"),
             ("geometry",),
-            "mask: now 50 % taller; IoU 0.67",
+            "mask at 0, 0, 4 x 2: now 50 % taller; IoU 0.67",
         ),
     ],
 )

@@ -16,11 +16,13 @@ _AREAS = frozenset({"bbox", "rotated_bbox", "ellipse", "polygon", "mask", "cuboi
 
 def describe(change: AnnotationChange) -> str:
     """
-    Say what changed: "bbox cat: moved by 3.0, -1.5, now 12 % wider; IoU 0.83".
+    Say what changed: "bbox cat at 10, 20, 30 x 40: moved by 3.0, -1.5, now 12 % wider; IoU 0.83".
 
-    "polygon dog -> cat", "caption changed: 'a cat' -> 'two cats'", "bbox cat: attribute occluded:
-    false -> true", "bbox cat added at 10, 20, 30 x 40". Moves are in pixels, of the upper left
-    corner of the box around a shape, or the centre of a turned one; x, then y.
+    "polygon dog -> cat at 5, 5, 9 x 9", "caption changed: 'a cat' -> 'two cats'", "bbox cat at 10,
+    20, 30 x 40: attribute occluded: false -> true", "bbox cat added at 10, 20, 30 x 40". The place
+    tells alike annotations apart: the upper left corner, width and height of the box around the
+    shape, before it changed, in pixels. Moves are of that corner, or the centre of a turned shape;
+    x, then y.
     """
     note = change.annotation
     if change.status != "changed" or change.before is None or change.after is None:
@@ -39,11 +41,10 @@ def describe(change: AnnotationChange) -> str:
         old, new = details["label"]
         head = head.removesuffix(_label(after.label)) + f" {_name(old)} -> {_name(new)}"
     said += [_field(name, *values) for name, values in details.items() if name not in _TOLD]
-    if not said:
-        return head
-    if said[0].startswith("changed: "):
+    if said and said[0].startswith("changed: "):
         return "; ".join([f"{head} {said[0]}", *said[1:]])
-    return f"{head}: {'; '.join(said)}"
+    head += "" if before.kind == "caption" else _where(before)
+    return f"{head}: {'; '.join(said)}" if said else head
 
 
 _TOLD = frozenset({"type", "geometry", "label"})
@@ -79,11 +80,10 @@ def _where(note: Annotation) -> str:
 def _shape(a: Annotation, b: Annotation, similarity: float | None) -> str:
     if a.geometry == b.geometry:
         return "derived values changed"
-    said = []
-    if a.kind in ("polygon", "polyline", "points"):
-        said.append(_points(a, b))
-    said += _box_changes(a, b)
-    told = ", ".join(one for one in said if one) or "shape changed"
+    said = _box_changes(a, b)
+    if a.kind in ("polygon", "polyline", "points") and (points := _points(a, b)):
+        said = [points, *(f"box {one}" if one.startswith("moved") else one for one in said)]
+    told = ", ".join(said) or "shape changed"
     measure = "IoU" if a.kind in _AREAS else "OKS" if a.kind == "points" else "similarity"
     return f"{told}; {measure} {_share(similarity)}"
 
@@ -130,14 +130,20 @@ def _points(a: Annotation, b: Annotation) -> str:
     before, after = (_places(note) for note in (a, b))
     if len(before) != len(after):
         return f"{len(before)} -> {len(after)} points"
+    steps = {_step(one, other) for one, other in zip(before, after, strict=True)}
     moved = sum(one != other for one, other in zip(before, after, strict=True))
-    said = [f"{moved} of {len(before)} points moved"] if moved else []
+    # Where all went the same way, the box around them tells it.
+    said = [f"{moved} of {len(before)} points moved"] if moved and len(steps) > 1 else []
     if a.kind == "points":
         seen = [note.visibility or [2] * len(before) for note in (a, b)]  # type: ignore[attr-defined]
         changed = sum(one != other for one, other in zip(*seen, strict=False))
         if changed:
             said.append(f"visibility of {changed} changed")
     return ", ".join(said)
+
+
+def _step(place: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return round(other[0] - place[0], 6), round(other[1] - place[1], 6)
 
 
 def _places(note: Annotation) -> list[tuple[float, float]]:
@@ -150,6 +156,8 @@ def _growth(before: float, after: float, more: str, less: str) -> str:
     if before == after or not before > 0:
         return ""
     percent = abs(after / before - 1) * 100
+    if percent < 1e-6:  # what floating point makes of a shape that only moved
+        return ""
     text = f"{percent:.0f}" if percent >= 0.95 else f"{percent:.1g}"
     return f"{text} % {more if after > before else less}"
 

@@ -27,8 +27,8 @@ THRESHOLD = 0.5
 # What speaks for a pair besides its similarity; together below half the range above the threshold.
 _SAME_LABEL, _SAME_KIND, _EQUAL, _SAME_ID, _SAME_ID_UNTOLD = 0.05, 0.05, 0.05, 0.1, 0.02
 _BARELY = 1e-6
-# Overlap of bounding boxes above which an equal id and kind leave no doubt: with the same label, and
-# without.
+# Overlap of bounding boxes above which an equal id and kind leave no doubt: with the same label,
+# and without.
 _NEARLY = 0.6
 _ALMOST = 0.9
 # Parts of one track hold their instances together more than any similarity.
@@ -187,11 +187,15 @@ class Pairing:
             return
         old = _only(self.old, self._free_old, _id_name)
         new = _only(self.new, self._free_new, _id_name)
+        sole = len(self._free_old) == len(self._free_new) == 1
         for name, i in old.items():
             j = new.get(name)
             if j is None:
                 continue
             a, b = self.old[i], self.new[j]
+            if sole:  # by their similarity or, if there is none, by their id
+                self._take(i, j, box_iou(bounds(a), bounds(b)))
+                return
             if a.kind != b.kind or a.group or b.group:
                 continue
             overlap = box_iou(bounds(a), bounds(b))
