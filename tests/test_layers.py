@@ -58,7 +58,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "click": ("dvcs.commands", "dvcs.ui"),
     "cv2": ("dvcs.media", "dvcs.transforms"),
     "dulwich": ("dvcs.objects", "dvcs.repository"),
-    "isal": ("dvcs.objects",),
+    "isal": ("dvcs.objects", "dvcs.formats._voc_masks"),
     "lxml": ("dvcs.formats._xml", "dvcs.filters"),
     "msgspec": ("dvcs",),
     "numpy": ("dvcs",),

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from isal import isal_zlib
 
 from dvcs.errors import FormatError, InvalidMedia, InvalidShape
 from dvcs.formats._voc_labels import Color, color_of
