@@ -318,7 +318,8 @@ def attempt(format: Format, made: list[tuple[Files, Files]], number: int) -> boo
             item_id(item.id)
             item_id(item.subset)
             item_id(item.file_name)
-            encode_item(item, decoded=dataset.decoded)
+            stored = encode_item(item)
+            assert not dataset.decoded or encode_item(item, decoded=True) == stored
         if again and format.write is not None:
             formats.write(dataset, format, MemorySink())
     except DvcsError:
