@@ -102,15 +102,17 @@ class Bench:
 
     def coco(self) -> Path:
         """The large annotation file."""
-        name = f"coco_{self.images}.json"
-        target = self.data / name
-        return self.generated(name, "json", target, "--images", str(self.images))
+        return self.annotations(f"coco_{self.images}", self.images)
 
     def small_coco(self) -> Path:
         """The annotation file S, of 5,000 images."""
-        name = "small_coco/coco_5000.json"
-        (self.data / name).parent.mkdir(exist_ok=True)
-        return self.generated(name, "json", self.data / name, "--images", "5000")
+        return self.annotations("coco_5000", 5_000)
+
+    def annotations(self, name: str, images: int) -> Path:
+        """Return an annotation file in a folder of its own: images beside it would count as its."""
+        target = self.data / name / "instances.json"
+        target.parent.mkdir(exist_ok=True)
+        return self.generated(f"{name}/instances.json", "json", target, "--images", str(images))
 
     def datumaro(self, source: Path, name: str) -> Cost:
         """Convert a COCO file with datumaro, if it is installed."""
@@ -129,7 +131,8 @@ class Bench:
 
     def edited(self) -> Path:
         """The same with 1 % of the annotations changed."""
-        name = f"coco_{self.images}_edited.json"
+        name = f"coco_{self.images}_edited/instances.json"
+        (self.data / name).parent.mkdir(exist_ok=True)
         return self.generated(name, "edit", self.coco(), self.data / name)
 
     def repository(self) -> Path:
@@ -297,13 +300,7 @@ def bench_small(bench: Bench) -> list[Row]:
 
 def bench_jpegs(bench: Bench) -> list[Row]:
     """Photographs in."""
-    source = bench.generated(
-        f"coco_{bench.jpegs}.json",
-        "json",
-        bench.data / f"coco_{bench.jpegs}.json",
-        "--images",
-        str(bench.jpegs),
-    )
+    source = bench.annotations(f"coco_{bench.jpegs}", bench.jpegs)
     images = bench.generated(
         f"jpegs_{bench.jpegs}", "images", source, bench.data / f"jpegs_{bench.jpegs}"
     )
