@@ -27,6 +27,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("dataset",),
     ("formats", "transforms", "inference"),
     ("files", "filters", "compare", "convert", "merge", "projection", "vote", "stats", "validate"),
+    ("tracks",),
     ("model",),
     ("geometry", "media", "objects"),
     ("errors", "progress", "names"),

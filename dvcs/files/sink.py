@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from dvcs.errors import DvcsError, MissingObject, UnsafeName, UsageError
-from dvcs.files.origins import Copying, copy_file
+from dvcs.files.origins import Copying, ListedOrigin, copy_file
 from dvcs.model import Item, Origin
 from dvcs.names import extension, fits_windows, item_id, portable_collisions, strip_extension
 
@@ -303,13 +303,15 @@ class FolderSink(Sink):
             os.close(descriptor)
 
     def _media(self, path: str, origin: Origin) -> None:
-        staged = Path(self._staged(path))
-        if isinstance(origin, Copying):
-            origin.copy_to(staged, link=self.link)
+        staged = self._staged(path)
+        if isinstance(origin, ListedOrigin):
+            copy_file(origin.file, staged, link=self.link)
+        elif isinstance(origin, Copying):
+            origin.copy_to(Path(staged), link=self.link)
         elif origin.path is not None:
             copy_file(origin.path, staged, link=self.link)
         else:
-            staged.write_bytes(origin.read())
+            self._write(path, origin.read())
 
     def _complete(self) -> None:
         self._refuse_collisions()

@@ -7,7 +7,6 @@ with `/`. Nothing outside the root is ever read: a symbolic link is followed onl
 """
 
 import codecs
-import errno
 import mmap
 import os
 import re
@@ -21,7 +20,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from dvcs.errors import DvcsError, FormatError, FormatErrors, NotADataset
-from dvcs.files.origins import BytesOrigin, PathOrigin
+from dvcs.files.folders import (
+    IGNORED_FOLDERS,
+    LINKED,
+    NOT_LINK,
+    check_inside,
+    files_below,
+    read_file,
+)
+from dvcs.files.origins import BytesOrigin, ListedOrigin, PathOrigin
 from dvcs.model import Origin
 from dvcs.names import extension, relative_path, strip_extension
 from dvcs.progress import track
@@ -40,15 +47,12 @@ IMAGE_EXTENSIONS = frozenset(
     )
 )
 POINT_CLOUD_EXTENSIONS = frozenset({".pcd", ".ply", ".las", ".laz", ".bin"})
+NOT_ARCHIVES = frozenset({".json", ".jsonl", ".ndjson", ".txt", ".xml", ".yaml", ".yml"})
+"""Files that need not be asked whether they are archives, for which modules would be loaded."""
 STAMP = ".dvcs-export.json"
 """The stamp of an export or working copy; no format sees it."""
 IGNORED = frozenset({STAMP, ".DS_Store", "Thumbs.db", "desktop.ini"})
-IGNORED_FOLDERS = frozenset({".dvcs", ".git", "__MACOSX", ".ipynb_checkpoints"})
 MOST_ERRORS = 1000
-READ = 1 << 24
-NOT_LINK = getattr(os, "O_NOFOLLOW", 0)
-LINKED = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
-"""What systems say of a link that they were told not to follow."""
 
 
 class Source(ABC):
@@ -98,7 +102,17 @@ class Source(ABC):
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """All files, sorted; dvcs's own, Git's and the system's left out."""
-        return tuple(sorted(path for path in self._list() if not _ignored(path)))
+        ignored: dict[str, bool] = {}
+        found = []
+        for path in self._list():
+            folder, _, name = path.rpartition("/")
+            hidden = ignored.get(folder)
+            if hidden is None:
+                hidden = ignored[folder] = not IGNORED_FOLDERS.isdisjoint(folder.split("/"))
+            if not (hidden or name in IGNORED or name.startswith("._")):
+                found.append(path)
+        found.sort()
+        return tuple(found)
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -122,8 +136,10 @@ class Source(ABC):
         """All folders that have a file in or below them."""
         found: set[str] = set()
         for path in self.paths:
-            parts = path.split("/")[:-1]
-            found.update("/".join(parts[: n + 1]) for n in range(len(parts)))
+            folder = path.rpartition("/")[0]
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
         return frozenset(found)
 
     @cached_property
@@ -257,30 +273,18 @@ class Source(ABC):
         self.finish()
 
 
-def _read_file(path: str) -> bytes:
-    """Return the bytes of a file that is no link."""
-    descriptor = os.open(path, os.O_RDONLY | NOT_LINK)
-    try:
-        size = os.fstat(descriptor).st_size
-        parts = [os.read(descriptor, size + 1)]
-        while parts[-1] and sum(map(len, parts)) != size:
-            parts.append(os.read(descriptor, READ))
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-    finally:
-        os.close(descriptor)
-
-
 class FolderSource(Source):
     """A folder on this disk."""
 
     def __init__(self, root: Path, **options: Any) -> None:
         super().__init__(str(root), **options)
         self.root = root
+        self._prefix = str(root / "_")[:-1]
         self._real = root.resolve()
         self._links: set[str] = set()
 
     def _list(self) -> Iterator[str]:
-        yield from _files_below(self.root, "", self._real, self._links)
+        yield from files_below(self.root, "", self._real, self._links)
 
     def __contains__(self, path: object) -> bool:
         # A user who names one file in a folder of thousands need not wait for a listing.
@@ -293,63 +297,31 @@ class FolderSource(Source):
             # Formats of a file an image read thousands of them: a link that took the place of a
             # listed file is refused by the same call that opens it.
             try:
-                return _read_file(f"{self.root}/{path}")
+                return read_file(f"{self.root}/{path}")
             except OSError as error:
                 if error.errno not in LINKED:
                     raise
         local = self.root / path
         if (".." in path and ".." in path.split("/")) or not local.is_file():
             raise FileNotFoundError(path)
-        _check_inside(local, self._real, path)
+        check_inside(local, self._real, path)
         return local.read_bytes()
+
+    def _listed(self, path: str) -> bool:
+        return "paths" in self.__dict__ and path in self._known and path not in self._links
+
+    def origin(self, path: str) -> Origin:
+        return ListedOrigin(f"{self._prefix}{path}") if self._listed(path) else super().origin(path)
 
     def local(self, path: str) -> Path | None:
         local = self.root / path
-        if "paths" in self.__dict__ and path in self._known and path not in self._links:
+        if self._listed(path):
             return local  # it was looked at when the folder was listed; once more costs 60 µs
         if (".." in path and ".." in path.split("/")) or not local.is_file():
             return None
         if local.is_symlink() or "_known" not in self.__dict__ or path not in self._known:
-            _check_inside(local, self._real, path)
+            check_inside(local, self._real, path)
         return local
-
-
-def _files_below(folder: Path, prefix: str, real: Path, links: set[str]) -> Iterator[str]:
-    """Yield files by relative path. A link is followed to a file or folder within the root only."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise FormatError(f"cannot be listed ({error.strerror})", folder) from None
-    for entry in found:
-        path = f"{prefix}{entry.name}"
-        if entry.is_symlink():
-            target = _check_inside(folder / entry.name, real, path)
-            if target.is_file():
-                links.add(path)
-                yield path
-            elif target.is_dir():
-                raise FormatError(
-                    "is a symbolic link to a folder",
-                    folder / entry.name,
-                    hint="replace it by a copy",
-                )
-        elif entry.is_dir():
-            if entry.name not in IGNORED_FOLDERS:
-                yield from _files_below(folder / entry.name, f"{path}/", real, links)
-        elif entry.is_file():
-            yield path
-
-
-def _check_inside(local: Path, real: Path, path: str) -> Path:
-    target = local.resolve()
-    if not target.is_relative_to(real):
-        raise FormatError(
-            "is a symbolic link that leads out of the dataset", local, hint="replace it by a copy"
-        )
-    if not target.exists():
-        raise FormatError("is a symbolic link to nothing", local, hint=f"remove {path}")
-    return target
 
 
 class MemorySource(Source):
@@ -392,11 +364,12 @@ def open_source(path: Path, **options: Any) -> Source:
         return FolderSource(path, **options)
     if not path.exists():
         raise NotADataset(f"there is no file or folder '{path}'", hint="check the path")
-    from dvcs.files.archive import open_archive
+    if path.suffix.lower() not in NOT_ARCHIVES:
+        from dvcs.files.archive import open_archive
 
-    archive = open_archive(path, **options)
-    if archive is not None:
-        return archive
+        archive = open_archive(path, **options)
+        if archive is not None:
+            return archive
     if path.parent.name.lower() == "annotations" and path.suffix.lower() == ".json":
         # The images are beside this folder, not in it, in COCO as in Datumaro.
         root = path.parent.parent
@@ -427,11 +400,6 @@ def json_error(error: Exception, data: "bytes | mmap.mmap", place: PurePosixPath
 
 def _line(data: "bytes | mmap.mmap", end: int) -> int:
     return bytes(data[:end]).count(b"\n") + 1
-
-
-def _ignored(path: str) -> bool:
-    *folders, name = path.split("/")
-    return name in IGNORED or name.startswith("._") or not IGNORED_FOLDERS.isdisjoint(folders)
 
 
 def _glob(pattern: str) -> "re.Pattern[str]":

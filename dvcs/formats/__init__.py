@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from dvcs.errors import FormatError, NotADataset, UnknownName, UsageError
@@ -76,6 +75,8 @@ def names() -> list[str]:
 
 @cache
 def _plugins() -> Mapping[str, Callable[[], Format]]:
+    from importlib.metadata import entry_points  # a tenth of the start of a conversion
+
     return {point.name: point.load for point in entry_points(group="dvcs.formats")}
 
 
@@ -128,15 +129,16 @@ def detect(source: Source) -> Format:
     if len(top) == 1:
         return find(top[0])
     inside = ", ".join(f"'{folder}' ({name})" for folder, name in below(source).items())
+    place = source.name if source.focus is None else source.place(source.focus)
     if not top:
         why = "see why with 'dvcs detect-format --show-rejections'"
         raise NotADataset(
-            f"no known format at '{source.name}'",
+            f"no known format at '{place}'",
             hint=f"name one of its folders: {inside}" if inside else f"{why}, or name --format",
         )
     hint = f"name one with --format, like '--format {top[0]}'"
     raise NotADataset(
-        f"'{source.name}' could be any of: {', '.join(top)}",
+        f"'{place}' could be any of: {', '.join(top)}",
         hint=f"{hint}, or one of its folders: {inside}" if inside else hint,
     )
 

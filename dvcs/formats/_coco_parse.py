@@ -24,10 +24,11 @@ from dvcs.formats._coco_records import (
     KNOWN,
     NAME,
     NOTES,
-    OBJECT,
+    PARTS,
     RECORD,
     STRICT,
     UNREADABLE,
+    VALUE,
     WRITTEN,
     WRITTEN_IN_RESULTS,
     Id,
@@ -112,7 +113,8 @@ class Parser:
         """Return what a record says. Raises BadRecord or InvalidShape."""
         try:
             record = RECORD.decode(raw)
-            unknown = {k: v for k, v in OBJECT.decode(raw).items() if k not in KNOWN}
+            parts = PARTS.decode(raw)
+            unknown = {k: VALUE.decode(v) for k, v in parts.items() if k not in KNOWN}
         except UNREADABLE as error:
             raise BadRecord(said(error)) from None
         return _Reading(self, record, unknown).instance()

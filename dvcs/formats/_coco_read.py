@@ -95,17 +95,20 @@ class _Reader:
         self.source.finish()
 
     def _item(self, subset: Subset, number: int) -> Item:
-        present = [
-            (file, position)
-            for file, row in zip(subset.files, subset.rows, strict=True)
-            if (position := row[number]) >= 0
-        ]
+        if len(subset.files) == 1:
+            present = [(subset.files[0], subset.rows[0][number])]
+        else:
+            present = [
+                (file, position)
+                for file, row in zip(subset.files, subset.rows, strict=True)
+                if (position := row[number]) >= 0
+            ]
         file, position = present[0]
         media, origins, extra = self._image(subset.ids[number], file, position)
-        annotated = any(
-            file.task != IMAGE_INFO and "annotations" not in file.index.absent
-            for file, _ in present
-        )
+        annotated = False
+        for one, _ in present:
+            if one.task != IMAGE_INFO and "annotations" not in one.index.absent:
+                annotated = True
         if len(subset.files) > 1:
             self._note_files(subset, present, annotated, extra)
             notes = self._joined(subset, present)

@@ -93,6 +93,8 @@ RECORD = msgspec.json.Decoder(Record)
 HEAD = msgspec.json.Decoder(Head)
 IMAGE_HEAD = msgspec.json.Decoder(ImageHead)
 OBJECT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+VALUE = msgspec.json.Decoder()
 
 SHAPE_KEYS = ("category_id", "segmentation", "area", "bbox", "iscrowd")
 POINT_KEYS = ("keypoints", "num_keypoints")

@@ -18,10 +18,10 @@ from dvcs.formats import _xml
 from dvcs.formats._cvat_find import Document
 from dvcs.formats._cvat_meta import NAME, check_span
 from dvcs.formats._cvat_shapes import Reader, track_name
-from dvcs.formats._cvat_tracks import Track, is_outside, jumps
 from dvcs.formats._xml import Element
 from dvcs.model import Annotation, Item, Labels, Media, MediaFile, Origin, Polygon
 from dvcs.names import extension, id_of_file, item_id, simple_name, strip_extension
+from dvcs.tracks import Track, is_outside, jumps
 
 JUMPED = "a polygon or line between keyframes with different numbers of points stays as it was"
 BEYOND = "a track ends, unseen, after the last frame of its task: that end is left out"

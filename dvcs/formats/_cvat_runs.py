@@ -13,9 +13,9 @@ from typing import Any
 
 from dvcs.formats._cvat_meta import NAME
 from dvcs.formats._cvat_text import Shapes, rest_text
-from dvcs.formats._cvat_tracks import MADE, between, follows, is_outside, made
 from dvcs.formats._xml import quoted
 from dvcs.model import Annotation, Item
+from dvcs.tracks import MADE, between, follows, is_outside, made
 
 Key = tuple[str, int | str, str, str, str, str, str]
 Seen = tuple[int, Annotation]

@@ -38,6 +38,8 @@ CORNERS = tuple(
     f"{axis}{corner}{side}" for side in "12" for corner in ("tl", "bl", "tr", "br") for axis in "xy"
 )
 """The corners of a cuboid: `xtl1`, `ytl1`, `xbl1`, ... `ybr2`, as CVAT counts them."""
+PLAIN = ("label", "source", "occluded", "points", "z_order")
+"""What CVAT says of each polygon."""
 FLAGS = {"0": False, "1": True}
 NOTHING: Mapping[str, Any] = {}
 Size = tuple[int, int] | None
@@ -60,6 +62,10 @@ class Reader:
     def annotation(self, el: Element) -> Annotation:
         """Return a shape or tag of an image."""
         values: Values = dict(el.items())  # type: ignore[arg-type]
+        if len(values) == len(PLAIN) and el.tag == "polygon" and not len(el):
+            plain = self._plain(values)
+            if plain is not None:
+                return plain
         label = values.pop("label", "") or _xml.text(el, "@label")
         track = values.pop("track_id", None)
         attributes: dict[str, Any] = {}
@@ -75,6 +81,20 @@ class Reader:
             extra={NAME: extra} if extra else {},
             **fields,
         )
+
+    def _plain(self, values: Values) -> Polygon | None:
+        """Return a polygon of which nothing unusual is said, in half the time; None for others."""
+        try:
+            label, source, occluded, text, depth = (values[name] for name in PLAIN)
+            points = pairs(text)
+        except (KeyError, ValueError):
+            return None
+        flag = FLAGS.get(occluded)
+        if not label or label not in self._specs or source != "manual" or depth != "0":
+            return None
+        if flag is None:
+            return None
+        return Polygon([[points]], label=label, attributes={"occluded": flag})
 
     def tracked(
         self, el: Element, track: int | str, label: str, shared: Mapping[str, Any]

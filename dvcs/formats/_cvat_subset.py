@@ -32,6 +32,8 @@ class Groups:
     def of(self, item: Item) -> list[int | None]:
         """Return the group id of each annotation of an item."""
         notes = item.annotations
+        if not any(note.group or NAME in note.extra for note in notes):
+            return [self._new() if _parts(note) > 1 else None for note in notes]
         groups: dict[int, list[Annotation]] = {}
         for note in notes:
             if note.group:

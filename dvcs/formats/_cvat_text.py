@@ -56,6 +56,7 @@ class Shapes:
         self._elements = {one.name: element_specs(one) for one in labels if one.keypoints}
         self._allow = allow_undeclared
         self._quoted: dict[str | None, str] = {None: '""'}
+        self._heads: dict[str | None, str] = {}
         self.found: dict[str, list[AttributeSpec]] = {}
         """Attributes that were used and not declared, by label."""
 
@@ -68,6 +69,9 @@ class Shapes:
 
     def element(self, note: Annotation, indent: str, group: int | None) -> str:
         """Return the lines of an annotation of an image."""
+        silent = note.track is None and not note.attributes and NAME not in note.extra
+        if silent and isinstance(note, Bbox | Polygon):
+            return self._plain(note, indent, group)
         extra = note.extra.get(NAME, NOTHING)
         attributes = note.attributes
         tag = "tag" if isinstance(note, Label) else ""
@@ -94,6 +98,16 @@ class Shapes:
             below = self._parts(note, tag, indent + "  ", None) + inner
             texts.append(_element(indent, tag, f"{head}{text}{tail}", below))
         return "".join(texts)
+
+    def _plain(self, note: Bbox | Polygon, indent: str, group: int | None) -> str:
+        """Return the lines of a shape of which nothing else is said, in half the time."""
+        head = self._heads.get(note.label)
+        if head is None:
+            head = f' label={self.quoted(note.label)} source="manual" occluded="0"'
+            self._heads[note.label] = head
+        tail = f' z_order="{note.z_order}"' + ("" if group is None else f' group_id="{group}"')
+        shapes = _box(note) if isinstance(note, Bbox) else _polygon(note)
+        return "".join([f"{indent}<{tag}{head}{text}{tail}/>\n" for tag, text in shapes])
 
     def tracked(
         self, note: Annotation, indent: str, frame: int, *, keyframe: bool, ends: bool = False

@@ -30,8 +30,9 @@ from dvcs.formats._voc_labels import (
     Color,
     colors_of,
 )
+from dvcs.formats._voc_layouts import Layouts, Quick
 from dvcs.formats._voc_lists import names_of_lists
-from dvcs.formats._voc_objects import Found, label_text, read_attributes, read_object, simple_boxes
+from dvcs.formats._voc_objects import Found, label_text, read_attributes, read_object
 from dvcs.model import Annotation, Bbox, Category, Item, Label, Mask, Media, MediaFile
 from dvcs.names import extension, unquote
 
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "JPEGImages"
 """What a written `<folder>` says."""
-_HANDLED: Final = frozenset({"object", "label", "filename", "size", "folder", "segmented"})
+_OTHERS: Final = frozenset({"object", "label"})
+_HANDLED: Final = frozenset({"filename", "size", "folder", "segmented"})
+_USUAL_SIZE: Final = {"depth": "3"}
 _SIDE: Final = re.compile(r"\s*[1-9]\d{0,8}\s*\Z")
 
 
@@ -81,7 +84,7 @@ class ItemReader:
         tasks: Sequence[str],
         numbered: Sequence[Category],
         shown: ClassLists,
-        data: Mapping[str, bytes],
+        layouts: Layouts,
         *,
         main: bool,
     ) -> None:
@@ -90,24 +93,31 @@ class ItemReader:
         self.main = main
         self.numbered = numbered
         self.shown = shown
-        self.data = data
+        self.layouts = layouts
 
     def item(self, entry: Entry) -> Item | None:
         """Return an item; None for a loose XML file that is not VOC."""
-        root = self._root(entry)
-        if entry.xml is not None and root is None and entry.root.loose and self.tasks & WITH_XML:
+        read = self._read(entry)
+        quick = read if isinstance(read, Quick) else None
+        root = None if isinstance(read, Quick) else read
+        if entry.xml is not None and read is None and entry.root.loose and self.tasks & WITH_XML:
             return None
         extra: dict[str, Any] = {}
         regions, void = self._regions(entry, extra)
         notes = self._labels(entry.id, root)
-        objects, seen = self._objects(entry, root, regions, void)
+        head: dict[str, Any] | None = None
+        if quick is not None:
+            objects, seen, head = quick.notes, set[str](), quick.head
+        else:
+            objects, seen = self._objects(entry, root, regions, void)
+            head = None if root is None else _head(root)
         sizes = [one.size for one in (*regions, void) if one is not None]
         media: Media | None
-        if root is None:
+        if head is None:
             media = _media_alone(entry, sizes[0] if sizes else None)
         else:
-            media = _media(entry, root, extra)
-            _keep(root, extra, segmented=bool(sizes))
+            media = _media(entry, head, extra)
+            _keep(head, extra, segmented=bool(sizes))
         self._keep_sets(entry, seen, extra)
         origin = None if entry.image is None else self.source.origin(entry.image)
         return Item(
@@ -115,15 +125,26 @@ class ItemReader:
             entry.subset,
             media,
             notes + objects,
-            annotated=True if root is not None or sizes or entry.id in self.shown.seen else None,
+            annotated=True if read is not None or sizes or entry.id in self.shown.seen else None,
             extra={NAME: extra} if extra else {},
             origins=(origin,) if media is not None else (),
         )
 
-    def _root(self, entry: Entry) -> "_xml.Element | None":
+    def _read(self, entry: Entry) -> "Quick | _xml.Element | None":
+        """Return the root of an XML file, or what it says where it was enough to compare it."""
         if entry.xml is None or not self.tasks & WITH_XML:
             return None
-        root = _xml.parse(self.source, entry.xml, self.data.get(entry.xml))
+        kept = self.layouts.kept.get(entry.xml)
+        masks = SEGMENTATION in self.tasks and (entry.class_mask or entry.object_mask)
+        if masks or entry.id in self.shown.actions:  # these say more of single objects
+            return self._root(entry, kept if isinstance(kept, bytes) else None)
+        if isinstance(kept, Quick):
+            return kept
+        data = self.source.bytes(entry.xml) if kept is None else kept
+        return self.layouts.read(data) or self._root(entry, data)
+
+    def _root(self, entry: Entry, data: bytes | None) -> "_xml.Element | None":
+        root = _xml.parse(self.source, str(entry.xml), data)
         if root.tag == "annotation":
             return root
         if not entry.root.loose:
@@ -191,11 +212,6 @@ class ItemReader:
         void: "Region | None",
     ) -> tuple[list[Annotation], set[str]]:
         """Return the annotations of objects and masks, and the tasks that they are for."""
-        plain = not regions and void is None and entry.id not in self.shown.actions
-        if plain and root is not None and entry.xml is not None and entry.xml in self.data:
-            simple = simple_boxes(self.data[entry.xml], root)
-            if simple is not None:
-                return simple, set()
         left = {one.number: one for one in regions if one.number}
         groups = _Groups()
         notes: list[Annotation] = []
@@ -287,10 +303,24 @@ def _with_mask(element: "_xml.Element", found: Found, mask: Mask) -> list[Annota
 # -- what an XML file says of its image ----------------------------------------------------------
 
 
-def _media(entry: Entry, root: "_xml.Element", extra: dict[str, Any]) -> Media | None:
+def _head(root: "_xml.Element") -> dict[str, Any]:
+    """Return what stands beside the objects and labels as plain values."""
+    found: dict[str, Any] = {}
+    for child in root:
+        if child.tag not in _OTHERS:
+            _xml.add_record(found, str(child.tag), _xml.record(child))
+    for key, said in root.items():
+        found[f"@{str(key).rpartition('}')[2]}"] = str(said)
+    return found
+
+
+def _media(entry: Entry, head: Mapping[str, Any], extra: dict[str, Any]) -> Media | None:
     """Return the image; None where neither a file, nor a name, nor a size is known."""
-    height, width = _size(root, extra)
-    said = _xml.text(root, "filename", None)
+    height, width = _size(head, extra)
+    said = _first(head, "filename")
+    if isinstance(said, dict):
+        said = said.get("#text", "")
+    said = None if said is None else str(said).strip()
     if entry.image is None and not said and height is None:
         if said is not None:
             extra["filename"] = said
@@ -312,32 +342,31 @@ def _ending(name: str | None) -> str:
     return ending if re.fullmatch(r"\.\w{1,8}", ending) else ".jpg"
 
 
-def _size(root: "_xml.Element", extra: dict[str, Any]) -> tuple[int | None, int | None]:
-    element = root.find("size")
-    if element is None:
+def _size(head: Mapping[str, Any], extra: dict[str, Any]) -> tuple[int | None, int | None]:
+    said = _first(head, "size")
+    if said is None:
         extra["size"] = None
         return None, None
-    said = _xml.record(element)
     said = dict(said) if isinstance(said, dict) else {}
     sides = [said.get(name) for name in ("height", "width")]
     height = width = None
     if all(isinstance(side, str) and _SIDE.match(side) for side in sides):
         height, width = int(said.pop("height")), int(said.pop("width"))
-    if height is None or said != {"depth": "3"}:
+    if height is None or said != _USUAL_SIZE:
         extra["size"] = said
     return height, width
 
 
-def _keep(root: "_xml.Element", extra: dict[str, Any], *, segmented: bool) -> None:
+def _first(head: Mapping[str, Any], tag: str) -> Any:
+    """Return what the first element of a tag says; None where there is none."""
+    said = head.get(tag)
+    return said[0] if isinstance(said, list) else said
+
+
+def _keep(head: Mapping[str, Any], extra: dict[str, Any], *, segmented: bool) -> None:
     """Keep what a file says beside its objects and image, where a writer would not say it."""
-    usual = {"folder": FOLDER, "segmented": "1" if segmented else "0"}
-    for tag, value in usual.items():
-        child = root.find(tag)
-        said = None if child is None else _xml.record(child)
+    for tag, value in (("folder", FOLDER), ("segmented", "1" if segmented else "0")):
+        said = head.get(tag)
         if said != value:
             extra[tag] = said
-    for child in root:
-        if child.tag not in _HANDLED:
-            _xml.add_record(extra, str(child.tag), _xml.record(child))
-    for key, said in root.items():
-        extra[f"@{str(key).rpartition('}')[2]}"] = str(said)
+    extra.update((tag, said) for tag, said in head.items() if tag not in _HANDLED)

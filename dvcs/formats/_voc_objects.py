@@ -51,42 +51,9 @@ class Found(NamedTuple):
     group: int | None
 
 
-_SIMPLE: Final = re.compile(
-    rb"<object>\s*<name>([^<&\x80-\xff]*)</name>\s*<pose>([^<&\x80-\xff]*)</pose>\s*"
-    rb"<truncated>([01])</truncated>\s*<difficult>([01])</difficult>\s*<bndbox>\s*"
-    rb"<xmin>([\d.]+)</xmin>\s*<ymin>([\d.]+)</ymin>\s*"
-    rb"<xmax>([\d.]+)</xmax>\s*<ymax>([\d.]+)</ymax>\s*</bndbox>\s*</object>"
-)
-
-
-def simple_boxes(data: bytes, root: Element) -> list[Annotation] | None:
-    """
-    Return the objects of a file in which all are boxes as LabelImg writes them, None for others.
-
-    `data` are the bytes that `root` was parsed from. The same as `read_object` of each, in half the
-    time: most of that goes into asking lxml for one element after the other.
-    """
-    found = _SIMPLE.findall(data)
-    if len(found) != data.count(b"<object") or b"<!" in data or data.find(b"<?", 2) > 0:
-        return None
-    if b"\r" in data or len(found) != sum(1 for _ in root.iterchildren("object")):
-        return None
-    boxes: list[Annotation] = []
-    for name, pose, truncated, difficult, *corners in found:
-        try:
-            left, top, right, bottom = map(float, corners)
-        except ValueError:
-            return None
-        w, h = right - left, bottom - top
-        if not name or b"\n" in name or left + w != right or top + h != bottom:
-            return None
-        attributes = {
-            "pose": pose.decode(),
-            "truncated": truncated == b"1",
-            "difficult": difficult == b"1",
-        }
-        boxes.append(Bbox(left, top, w, h, label=name.decode(), attributes=attributes))
-    return boxes
+def flag_value(tag: str, text: str) -> Any:
+    """Return what `<pose>` or one of the flags says: a bool, any other text as it stands."""
+    return text if tag == "pose" else _BOOLS.get(text.strip().lower(), text)
 
 
 def label_text(element: Element) -> str:
@@ -106,11 +73,8 @@ def read_object(element: Element, *, parts: bool, actions: bool) -> Found:
         tag: Any = child.tag
         if tag == "name" and name is None:
             name = label_text(child)
-        elif tag in FLAGS:
-            text = child.text or ""
-            attributes[tag] = _BOOLS.get(text.strip().lower(), text)
-        elif tag == "pose":
-            attributes[tag] = child.text or ""
+        elif tag == "pose" or tag in FLAGS:
+            attributes[tag] = flag_value(tag, child.text or "")
         elif tag in SHAPES and tag not in shapes:
             shapes[tag] = child
         elif tag == "part":
@@ -227,19 +191,26 @@ def read_box(
                 raise _xml.fail(element, f"<bndbox> has more than one <{name}>")
         extra["bndbox"] = rest
     w, h = right - left, bottom - top
-    derived = {}
-    if left + w != right:
-        derived["xmax"] = right
-    if top + h != bottom:
-        derived["ymax"] = bottom
     if not math.isfinite(w + h):
         raise _xml.fail(element, "<bndbox> is larger than any number")
-    return left, top, w, h, {NAME: derived} if derived else {}
+    return left, top, w, h, derived_corners(left, top, right, bottom)
+
+
+def derived_corners(left: float, top: float, right: float, bottom: float) -> dict[str, Any]:
+    """Return the corners that x + w and y + h do not give back to the last bit."""
+    derived = {}
+    if left + (right - left) != right:
+        derived["xmax"] = right
+    if top + (bottom - top) != bottom:
+        derived["ymax"] = bottom
+    return {NAME: derived} if derived else {}
 
 
 def _rotated(element: Element, said: dict[str, Any], extra: dict[str, Any]) -> RotatedBbox:
     cx, cy, w, h, radians = (_xml.number(element, name) for name in ("cx", "cy", "w", "h", "angle"))
     angle = math.degrees(radians)
+    if not math.isfinite(angle):
+        raise _xml.fail(element, "<robndbox> is turned by more than any number")
     derived = {} if math.radians(angle) == radians else {NAME: {"angle": radians}}
     kept = {NAME: extra} if extra else {}
     return RotatedBbox(cx, cy, w, h, angle, derived=derived, extra=kept, **said)

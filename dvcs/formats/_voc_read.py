@@ -1,9 +1,10 @@
 """
 Reading Pascal VOC: labels first, from names alone; then the walk, an item at a time.
 
-Labels are needed before the walk, and XML files name them. A file is searched for names as bytes,
-and parsed only where that could mislead; the bytes of the first 64 MiB are kept for the walk, so
-that no file of a usual dataset is read twice.
+Labels are needed before the walk, and XML files name them. Most files are read by pattern then
+(`_voc_layouts`); of the others the names are searched as bytes, and they are parsed only where that
+could mislead. What the first 64 MiB say is kept for the walk, or their bytes are, so that no file
+of a usual dataset is read twice.
 """
 
 import re
@@ -31,6 +32,7 @@ from dvcs.formats._voc_labels import (
     read_label_map,
     with_details,
 )
+from dvcs.formats._voc_layouts import Layouts
 from dvcs.formats._voc_lists import FOLDERS
 from dvcs.formats._voc_objects import label_text
 from dvcs.model import Category, Dataset, Item, Labels
@@ -62,10 +64,10 @@ def read(source: Source, tasks: Sequence[str] = tuple(TASKS)) -> Dataset:
     main = "folders" not in metadata.get(NAME, {})
 
     def walk() -> Iterator[Item]:
-        reader = ItemReader(source, tasks, numbered, shown, names.data, main=main)
+        reader = ItemReader(source, tasks, numbered, shown, names.layouts, main=main)
         return (item for item in source.items(found, reader.item) if item is not None)
 
-    return Dataset(_labels(listed, names, shown), walk, metadata=metadata)
+    return Dataset(_labels(listed, names, shown), walk, metadata=metadata, decoded=not masks)
 
 
 def _metadata(roots: Sequence[Root], folders: Sequence[str]) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _metadata(roots: Sequence[Root], folders: Sequence[str]) -> dict[str, Any]:
 
 
 class _Names:
-    """The names of labels, parts and actions in XML files; and the files' bytes, up to a limit."""
+    """The names of labels, parts and actions in XML files; and what is kept of the files."""
 
     def __init__(self, source: Source, tasks: Sequence[str]) -> None:
         self.source = source
@@ -96,7 +98,7 @@ class _Names:
         self.labels: set[str] = set()
         self.parts: dict[str, set[str]] = {}
         self.actions: dict[str, set[str]] = {}
-        self.data: dict[str, bytes] = {}
+        self.layouts = Layouts()
         self._room = CACHE
 
     def scan(self, paths: Iterable[str]) -> None:
@@ -105,16 +107,18 @@ class _Names:
         for path in paths:
             try:
                 data = self.source.bytes(path)
-                quick = _quick(data)
-                if quick is None:
+                quick = self.layouts.read(data)
+                if quick is not None:
+                    self.labels.update([str(note.label) for note in quick.notes])
+                elif self.layouts.curious or (names := _quick(data)) is None:
                     self._parse(path, data)
                 else:
-                    seen.update(quick)
+                    seen.update(names)
             except DvcsError:
                 continue
             if len(data) <= self._room:
                 self._room -= len(data)
-                self.data[path] = data
+                self.layouts.kept[path] = data if quick is None else quick
         for name in seen:
             text = name.decode("ascii")
             self.labels.add(text.strip() if "\n" in text else text)
@@ -122,6 +126,7 @@ class _Names:
 
     def _parse(self, path: str, data: bytes) -> None:
         root = _xml.parse(self.source, path, data)
+        self.layouts.learn(root)
         for element in root.iterchildren("object", "label"):
             name = element.find("name")
             if name is None:

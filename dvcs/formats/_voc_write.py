@@ -207,12 +207,17 @@ class Writer:
         numbers = [number_of(number) for _, number in shapes] + voids
         colors = (self.labels.palette(), PALETTE) if self.apply_colormap else (None, None)
         rows = ((classes,), (colors[0],)) if by_class else ((classes, numbers), colors)
-        images, covered = paint([(mask.size, mask.counts) for mask in drawn], *rows)
-        if covered:
-            self.sink.note("masks are partly or wholly covered by others", covered)
+        painted = paint([(mask.size, mask.counts) for mask in drawn], *rows)
+        if painted.covered:
+            self.sink.note("masks are partly or wholly covered by others", painted.covered)
+        for (_, number), extent in zip(shapes, painted.extents, strict=False):
+            if number <= len(objects):
+                objects[number - 1].extent = extent
         if max(*numbers, *classes) > VOID:
             self.sink.note("items have masks of 16 bits, for more than 254 instances or labels")
-        for folder, image in zip(("SegmentationClass", "SegmentationObject"), images, strict=False):
+        for folder, image in zip(
+            ("SegmentationClass", "SegmentationObject"), painted.images, strict=False
+        ):
             self.sink.bytes(f"{folder}/{id}.png", image)
         return True
 

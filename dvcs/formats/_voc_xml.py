@@ -32,6 +32,8 @@ class Object:
     parts: list[Bbox] = field(default_factory=list)
     mask: Mask | None = None
     group: int = 0
+    extent: tuple[float, float, float, float] | None = None
+    """x, y, w, h around a mask, where that is known already."""
     actions: Sequence[str] = ()
     """The attributes that are actions."""
 
@@ -107,11 +109,13 @@ def _object(writer: Writer, one: Object, *, attributes: bool) -> None:
     writer.start("object")
     writer.lines.append(f"    <name>{escape(note.label or '')}</name>")
     if isinstance(note, Mask):
+        from dvcs.geometry import masks
+
         rest: Mapping[str, Any] = note.attributes
         writer.lines.append(_PLAIN)
         writer.lines.append("    <type>mask</type>")
-        extent = convert(note, "bbox", None)
-        _box(writer, extent[0] if extent else Bbox(0.0, 0.0, 0.0, 0.0), None)
+        extent = one.extent or masks.bbox(note.size, note.counts)
+        _box(writer, Bbox(*extent), None)
     else:
         rest = _said(writer, note, extra, one.actions)
         if isinstance(note, RotatedBbox):

@@ -60,6 +60,8 @@ class Files:
         self._cut: dict[bool, tuple[tuple[str, ...], str]] = {}
         """What was cut from the last path of a list and put before it; absolute ones apart."""
         self._label_folders: dict[str, list[str]] = {}
+        self._last: tuple[str, str | None] = ("", None)
+        """The last image whose labels were looked for, and where they are."""
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -109,13 +111,17 @@ class Files:
 
     def label_of(self, image: str) -> str | None:
         """Return the label file of an image that is there or is not."""
+        if self._last[0] == image:  # whether there is one is asked before which it is
+            return self._last[1]
         folder, _, name = image.rpartition("/")
         stem = strip_extension(name)
+        found = None
         for place in self.label_folders(folder):
-            path = self.texts.get(f"{place}/{stem}" if place else stem)
-            if path is not None:
-                return path
-        return None
+            found = self.texts.get(f"{place}/{stem}" if place else stem)
+            if found is not None:
+                break
+        self._last = image, found
+        return found
 
     def locate(self, text: str, exists: Callable[[str], bool]) -> str | None:
         """Return what a path in a file means here, cut until it exists; None where nothing does."""
@@ -423,8 +429,8 @@ class Ids:
         """
         taken = self._taken.setdefault(subset, {})
         id = id_of_file(name, taken)
-        stem = strip_extension(path)
-        if id != strip_extension(name) and taken[strip_extension(name)] != stem:
+        stem, own = strip_extension(path), strip_extension(name)
+        if id != own and taken[own] != stem:
             id = id_of_file(path, taken)
         taken[id] = stem
         return id

@@ -302,6 +302,7 @@ def _rotated(
     numbers: list[float], scaled: list[float], label: str, height: int, width: int
 ) -> RotatedBbox:
     note = rotated_box(scaled, label, SIX_DIGITS * max(height, width))
+    _checked(list(note.geometry))
     back = corners(note)
     exact = all(
         abs(a - b) <= EXACT * size

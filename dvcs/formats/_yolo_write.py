@@ -26,6 +26,8 @@ from dvcs.model import Annotation, Bbox, Dataset, Item, Labels, Points, Polygon,
 from dvcs.names import extension, item_id, simple_name, strip_extension
 
 LARGEST_INDEX = 100_000
+FOUR = "%.10g %.10g %.10g %.10g"
+"""The numbers of a box, as `row` writes them."""
 
 
 def numbered(labels: Labels, *, keep_ids: bool) -> dict[int, str]:
@@ -107,10 +109,30 @@ class Rows:
             )
         if self.task == "pose":
             return self._poses(item, *size)
+        if self.task == "detect" and not self.save_scores:
+            rows = self._boxes(item, *size)
+            if rows is not None:
+                return rows
         return [
             row(self._index[note.label or ""], _numbers(note, *size), self._score(note))
             for note in item.annotations
         ]
+
+    def _boxes(self, item: Item, height: int, width: int) -> list[str] | None:
+        """Return rows of boxes alone, in half the time; None where a number needs a closer look."""
+        index = self._index
+        rows: list[str] = []
+        for note in item.annotations:
+            if not isinstance(note, Bbox):
+                return None
+            w, h = note.w, note.h
+            rows.append(
+                f"{index[note.label or '']} "
+                + FOUR
+                % ((note.x + w / 2) / width, (note.y + h / 2) / height, w / width, h / height)
+            )
+        text = "".join(rows)
+        return None if "e" in text or "-0" in text else rows
 
     def _score(self, note: Annotation) -> float | None:
         return note.score if self.save_scores else None
@@ -181,8 +203,11 @@ class Writer:
 
     def write(self, dataset: Dataset) -> None:
         """Write all items."""
+        subsets: dict[str, str] = {}
         for item in dataset:
-            subset = simple_name(item.subset, "subset")
+            subset = subsets.get(item.subset)
+            if subset is None:
+                subset = subsets[item.subset] = simple_name(item.subset, "subset")
             stem, label = self._place(subset, item_id(item.id))
             image = self._image(item, stem)
             self.images.setdefault(subset, []).append(image)

@@ -40,6 +40,10 @@ def _images(source: Source) -> list[str]:
 
 def read(source: Source) -> Dataset:
     """Return an item for each image file; sizes are not looked up, as no file is opened."""
+    found = _images(source)
+    others = len(source.paths) - len(found) if source.focus is None else 0
+    if others:
+        source.note("files that are not named like images were left alone", others)
 
     def walk() -> Iterator[Item]:
         taken: set[str] = set()
@@ -52,7 +56,7 @@ def read(source: Source) -> Dataset:
             media = Media(files=(file,))
             return Item(name, subset, media, origins=(source.origin(path),))
 
-        return source.items(_images(source), parse)
+        return source.items(found, parse)
 
     return Dataset((), walk)
 

@@ -102,7 +102,7 @@ def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
     def walk() -> Iterator[Item]:
         return maker.items(_records(Files(source, files.base), data, settings))
 
-    return Dataset(labels, walk)
+    return Dataset(labels, walk, decoded=True)
 
 
 def _settings(source: Source, path: str) -> Settings:

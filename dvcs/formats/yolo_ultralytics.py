@@ -80,7 +80,8 @@ def _reader(task: Task) -> Callable[..., Dataset]:
         def walk() -> Iterator[Item]:
             return maker.items(layout.records())
 
-        return Dataset(labels, walk, metadata={NAME: config.rest} if config.rest else None)
+        metadata = {NAME: config.rest} if config.rest else None
+        return Dataset(labels, walk, metadata=metadata, decoded=True)
 
     return read
 

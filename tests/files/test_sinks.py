@@ -386,3 +386,25 @@ def test_a_zip_that_finds_no_room_leaves_nothing_behind(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_does_not_replace_a_file(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b").write_bytes(b"old")
+    for link in ("reflink", "copy", "hard"):
+        with pytest.raises(FileExistsError):
+            copy_file(tmp_path / "a", tmp_path / "b", link=link)
+    assert (tmp_path / "b").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) + 3])
+def test_a_copy_that_the_kernel_cannot_make_is_made_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+):
+    data = os.urandom(size)
+    (tmp_path / "a").write_bytes(data)
+    copy_file(tmp_path / "a", tmp_path / "in_kernel", link="copy")
+    monkeypatch.setattr(sys, "platform", "other")
+    copy_file(tmp_path / "a", tmp_path / "by_hand")
+    assert (tmp_path / "in_kernel").read_bytes() == data
+    assert (tmp_path / "by_hand").read_bytes() == data

@@ -232,3 +232,10 @@ def test_the_command_helps_where_none_fits(tmp_path: Path):
     with closing(open_source(tmp_path)) as source, pytest.raises(DvcsError) as error:
         formats.detect(source)
     assert "--show-rejections" in (error.value.hint or "")
+
+
+def test_a_file_in_no_format_is_named(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("a cat")
+    with closing(open_source(tmp_path / "notes.txt")) as source, pytest.raises(NotADataset) as told:
+        formats.detect(source)
+    assert str(told.value) == f"no known format at '{(tmp_path / 'notes.txt').as_posix()}'"

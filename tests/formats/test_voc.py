@@ -14,7 +14,7 @@ from dvcs.errors import DvcsError, FormatError, UnsafeName, UsageError
 from dvcs.files import FolderSource, MemorySink, MemorySource, Source, open_source
 from dvcs.formats import Confidence, _xml
 from dvcs.formats._voc_labels import ACTIONS, CLASSES
-from dvcs.formats._voc_objects import plain_value, read_object, simple_boxes
+from dvcs.formats._voc_objects import plain_value
 from dvcs.model import Bbox, Category, Dataset, Item, Label, Labels, Mask, Polygon, RotatedBbox
 from tests.conftest import needs_samples
 from tests.gallery import bitmap, image_item
@@ -219,20 +219,6 @@ def test_two_devkits_in_one_place_keep_their_items_apart():
     assert found["000005"].annotated is None
     assert found["000000"].annotated is True
     assert found["000000"].subset == "train"
-
-
-def test_simple_files_give_the_same_as_reading_each_element():
-    for folder in ("bccd", "fsoco/labels/cure", "raccoon"):
-        source = open_source(needs_samples(*folder.split("/")))
-        for path in source.find("**/*.xml")[:100]:
-            data = source.bytes(path)
-            root = _xml.parse(source, path, data)
-            slow = [
-                note
-                for element in root.iterchildren("object")
-                for note in read_object(element, parts=True, actions=True).notes
-            ]
-            assert simple_boxes(data, root) == slow
 
 
 # -- objects -------------------------------------------------------------------------------------

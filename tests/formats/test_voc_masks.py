@@ -12,7 +12,7 @@ from dvcs import formats
 from dvcs.errors import DvcsError, FormatError, InvalidShape
 from dvcs.files import MemorySink, MemorySource
 from dvcs.formats._voc_labels import color_of, colors_of, original
-from dvcs.formats._voc_masks import _without_palette
+from dvcs.formats._voc_masks import PALETTE, _without_palette, paint
 from dvcs.geometry import masks
 from dvcs.media.pixels import decode
 from dvcs.model import Bbox, Dataset, Item, Mask
@@ -348,3 +348,29 @@ def test_colours_are_the_datasets_own_and_all_differ():
     image = decode(sink.files["SegmentationClass/a.png"])
     assert image[5, 5].tolist() == [0, 0, 128]
     assert image[40, 40].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_painted_masks_cover_each_other_and_know_their_extents(count: int):
+    chance = random.Random(count)
+    pixels = np.zeros((count, 9, 7), np.uint8)
+    for one in pixels:
+        x, y = chance.randrange(7), chance.randrange(9)
+        one[y : y + chance.randrange(1, 4), x : x + chance.randrange(1, 4)] = 1
+    drawn = [masks.encode(one) for one in pixels]
+    values = [number + (number > 254) for number in range(1, count + 1)]
+    painted = paint(drawn, (values, [7] * count), (PALETTE, None))
+    expected = np.zeros((9, 7), np.int64)
+    for value, one in zip(values, pixels, strict=True):
+        expected[one == 1] = value
+    first, second = painted.images
+    palette, grey = _without_palette(first)
+    assert np.array_equal(decode(grey), expected)
+    assert (palette == PALETTE) is (count < 255)
+    assert np.array_equal(decode(second), np.where(expected > 0, 7, 0))
+    assert painted.extents == [masks.bbox(*one) for one in drawn]
+    whole = [
+        np.array_equal(expected[one == 1] == v, one[one == 1] == 1)
+        for v, one in zip(values, pixels, strict=True)
+    ]
+    assert painted.covered == whole.count(False)

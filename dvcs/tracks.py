@@ -1,19 +1,34 @@
 """
-CVAT's tracks: what stands at a frame, between keyframes too.
+Tracks of sequences: what stands at a frame, between keyframes too.
 
-Between two keyframes CVAT moves boxes and ellipses linearly, turns them the shorter way, and so
-the keypoints of skeletons and the corners of polygons and lines; sets of several points and masks
-stay as they were until the next keyframe. Polygons and lines whose numbers of corners differ stay,
-too (CVAT matches their corners by length along the outline). The last keyframe holds to the end of
-the task. Where one is `outside`, the object is away until the next.
+Between two keyframes boxes and ellipses move linearly and turn the shorter way, and so do the
+keypoints of skeletons and the corners of polygons and lines; sets of several points and masks stay
+as they were until the next keyframe. Polygons and lines whose numbers of corners differ stay, too
+(CVAT matches their corners by length along the outline). The last keyframe holds to the end of the
+task. Where one is `outside`, the object is away until the next. These are CVAT's rules
+(https://docs.cvat.ai/docs/manual/advanced/track-mode-advanced/); other formats have none.
+
+Readers of formats make the shapes between keyframes so, and a merge makes them anew.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from dvcs.formats._cvat_meta import NAME
-from dvcs.model import Annotation, Bbox, Ellipse, Other, Points, Polygon, PolyLine, RotatedBbox
+from dvcs.model import (
+    Annotation,
+    Bbox,
+    Ellipse,
+    Item,
+    Other,
+    Points,
+    Polygon,
+    PolyLine,
+    RotatedBbox,
+)
+
+NAME = "cvat"
+"""The format under whose name shapes are marked."""
 
 MADE = "interpolated"
 """The mark of a shape that no file lists: it follows from the keyframes around it."""
@@ -48,6 +63,20 @@ class Track:
             return made(note)
         start, end = self.frames[index], self.frames[index + 1]
         return between(note, after, (frame - start) / (end - start))
+
+
+def frame_of(item: Item) -> int | None:
+    """Return the number of an item's frame; None where it is none of a sequence."""
+    if item.media is not None and item.media.frame is not None:
+        return item.media.frame
+    extra = item.extra.get(NAME)
+    number = extra.get("id") if isinstance(extra, dict) else None
+    return number if isinstance(number, int) else None
+
+
+def is_interpolated(note: Annotation) -> bool:
+    """Tell whether a shape was made up between keyframes and so follows from them."""
+    return note.track is not None and note.attributes.get("keyframe") is False
 
 
 def is_outside(note: Annotation) -> bool:
