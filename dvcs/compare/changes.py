@@ -17,6 +17,7 @@ from dvcs.compare.media import media_changes
 from dvcs.compare.pairing import THRESHOLD, Pairing
 from dvcs.compare.similarity import similarity
 from dvcs.model import Annotation, Item
+from dvcs.tracks import is_interpolated
 
 Details = dict[str, tuple[Any, Any]]
 """What was and what is, by field; an attribute is `attributes.NAME`; UNSET where there is none."""
@@ -265,11 +266,7 @@ class ItemComparison:
 
     def _is_interpolated(self, note: Annotation) -> bool:
         """Tell whether a shape was made up between keyframes and so follows from them."""
-        return (
-            not self.options.exact
-            and note.track is not None
-            and note.attributes.get("keyframe") is False
-        )
+        return not self.options.exact and is_interpolated(note)
 
     def _regrouped(self) -> set[int]:
         """

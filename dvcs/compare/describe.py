@@ -47,6 +47,11 @@ def describe(change: AnnotationChange) -> str:
     return f"{head}: {'; '.join(said)}" if said else head
 
 
+def describe_annotation(note: Annotation) -> str:
+    """Say what an annotation is: "bbox cat at 10, 20, 30 x 40", "caption: 'a cat'"."""
+    return f"{_head(note)}{_where(note)}"
+
+
 _TOLD = frozenset({"type", "geometry", "label"})
 
 

@@ -219,7 +219,7 @@ class Pairing:
         for i, j in tracked.items():
             shared.setdefault((unit_old[i], unit_new[j]), []).append((i, j, _SAME_TRACK))
         weighed = [(u, v, self._in_common(parts)) for (u, v), parts in shared.items()]
-        for u, v in _assign(len(units_old), len(units_new), weighed):
+        for u, v in assign(len(units_old), len(units_new), weighed):
             self._pair_parts(units_old[u], units_new[v], shared[u, v])
 
     def _pair_parts(self, unit: list[int], other: list[int], parts: list[Edge]) -> None:
@@ -290,7 +290,7 @@ class Pairing:
             }
             if values:
                 weighed = [(i, j, self._gain(i, j, value)) for (i, j), value in values.items()]
-                for i, j in _assign(len(self.old), len(self.new), weighed):
+                for i, j in assign(len(self.old), len(self.new), weighed):
                     self._take(i, j, values[i, j])
 
     def _in_common(self, parts: list[Edge]) -> float:
@@ -378,7 +378,7 @@ def _sole_name(note: Annotation) -> Hashable:
     return note.kind if isinstance(note, Label) else getattr(note, "meaning", None)
 
 
-def _assign(rows: int, cols: int, edges: list[Edge]) -> list[tuple[int, int]]:
+def assign(rows: int, cols: int, edges: list[Edge]) -> list[tuple[int, int]]:
     """
     Choose pairs with the largest sum of weights, each row and column at most once.
 

@@ -1,10 +1,14 @@
 """Annotations: what is said of an item, one frozen struct for each kind of shape or statement."""
 
-from typing import Any, ClassVar, Self
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
 from dvcs.model.media import MediaFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Ring = list[float]
 
@@ -207,3 +211,17 @@ KINDS: dict[str, type[Annotation]] = {
     )
 }
 """Every kind of annotation by the name that files and reports give it."""
+
+
+def names_of(notes: "Sequence[Annotation]") -> list[str]:
+    """
+    Return what the annotations of an item are called in conflicts, findings and selectors.
+
+    That is their id, where no other has it, else `n` and their number from 1.
+    """
+    ids = [str(note.id) for note in notes]  # 7 and "7" cannot be told apart in a name
+    counts = Counter(ids)
+    return [
+        id if note.id and counts[id] == 1 else f"n{number}"
+        for number, (id, note) in enumerate(zip(ids, notes, strict=True), 1)
+    ]

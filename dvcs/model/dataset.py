@@ -78,7 +78,8 @@ class Dataset:
         self.decoded = decoded
         """
         Whether all values of all annotations have the types that the model declares, because a
-        typed decoder of JSON made them: no int for a float, no NaN, nothing of numpy's.
+        typed decoder of JSON or a reader that checked each number made them: no int for a float, no
+        NaN, nothing of numpy's.
         """
         self._walk = walk
 
