@@ -25,6 +25,7 @@ from dvcs.merge.decisions import (
 from dvcs.merge.values import MISSING, NO_BASE, equal, is_absent, merge_mappings, shown, three_way
 from dvcs.model import KINDS, Annotation, Points
 from dvcs.projection.shapes import with_shape
+from dvcs.tracks import is_interpolated
 
 MARK = "dvcs.unknown"
 """Where an annotation between merge bases says of which fields the base is not known."""
@@ -59,16 +60,9 @@ def unmarked(note: Annotation) -> tuple[Annotation, frozenset[str]]:
     return note.with_(unknown=rest), frozenset(marks)
 
 
-def is_interpolated(note: Annotation) -> bool:
-    """Tell whether a shape was made up between keyframes and so follows from them."""
-    return note.track is not None and note.attributes.get("keyframe") is False
-
-
 def is_changed(base: Annotation, now: Annotation) -> bool:
     """Tell whether somebody changed an annotation: other numbers and interpolation are nothing."""
-    if is_interpolated(now) and is_interpolated(base):
-        return False
-    return content(base) != content(now)
+    return not is_interpolated(now) and content(base) != content(now)
 
 
 def plain_shape(note: Annotation) -> dict[str, Any]:
@@ -120,6 +114,7 @@ class _Fields:
             weak
         )
         """The side that is taken where both changed something that follows from keyframes."""
+        self.keyframe = self._keyframe()
 
     def merged(self) -> MergedNote:
         ours, theirs = self.ours, self.theirs
@@ -127,6 +122,8 @@ class _Fields:
         for name, depth in (("attributes", 0), ("extra", 1), ("unknown", 0)):
             fields[name] = self._mapping(name, depth)
         fields["id"] = self._id()
+        if self.keyframe is not None:
+            fields |= {name: dict(getattr(self.keyframe, name)) for name in ("attributes", "extra")}
         note = self._shaped().with_(**fields)
         if self.unknown:
             note = note.with_(unknown={**note.unknown, MARK: sorted(set(self.unknown))})
@@ -166,6 +163,15 @@ class _Fields:
         unknown = frozenset(one.removeprefix(prefix) for one in self.marks if prefix in one)
         return merge_mappings(base, ours, theirs, ask, depth=depth, unknown=unknown)
 
+    def _keyframe(self) -> Annotation | None:
+        """Return the keyframe that one side made or moved while there is none on the other."""
+        base, strong = self.base, {"ours": self.ours, "theirs": self.theirs}.get(self.yields or "")
+        if strong is None or is_interpolated(strong):
+            return None
+        kept = base is not None and not is_interpolated(base)
+        # Where nobody moved a keyframe, that it is none any more is all that happened.
+        return None if kept and base is not None and equal(_shape(strong), _shape(base)) else strong
+
     def _id(self) -> int | str:
         ours, theirs = self.ours.id, self.theirs.id
         if self.base is not None and ours == self.base.id:
@@ -180,6 +186,8 @@ class _Fields:
         o, t = _shape(ours), _shape(theirs)
         known = self.base is not None and "geometry" not in self.marks
         b = _shape(self.base) if known and self.base is not None else NO_BASE
+        if self.keyframe is not None:
+            return with_shape(ours, self.keyframe)
         if equal(o, t) or equal(t, b):
             return ours
         if equal(o, b):

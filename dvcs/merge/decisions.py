@@ -60,6 +60,25 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     allowed: tuple[Choice, ...] = CHOICES
     decision: Decision | None = None
 
+    @property
+    def summary(self) -> str:
+        """What it is about, in words."""
+        if self.kind == "vote":
+            return _FAILED_VOTES.get(self.field, f"no quorum for {self.field}")
+        return _SUMMARIES.get(self.kind, f"{self.field} changed on both sides")
+
+
+_SUMMARIES = {
+    "deleted": "deleted on one side, changed on the other",
+    "added-both": "added on both sides, nearly alike",
+    "media": "other media on both sides",
+    "moved": "moved to two places",
+    "label-deleted": "a label deleted on one side, used or changed on the other",
+    "label-name": "two labels of one name",
+}
+_FAILED_VOTES = {"presence": "drawn by fewer than the quorum", "label": "no quorum for one label"}
+"""By field."""
+
 
 class Counts(msgspec.Struct):
     """
@@ -68,7 +87,8 @@ class Counts(msgspec.Struct):
     `settled`: both sides changed a shape to nearly the same, ours was taken; `united`: the same
     object added on both sides became one; `renumbered`: ids, tracks and numbers of theirs that
     collided with ours; `merged`: items that both sides had changed; `filled`: items whose media one
-    side had learnt; `dropped`: annotations that went with a deleted label.
+    side had learnt; `dropped`: annotations that went with a deleted label; `derived`: shapes
+    between keyframes that were made anew.
     """
 
     merged: int = 0
@@ -78,6 +98,7 @@ class Counts(msgspec.Struct):
     renumbered: int = 0
     filled: int = 0
     dropped: int = 0
+    derived: int = 0
 
     def __iadd__(self, other: "Counts") -> Self:
         for name in self.__struct_fields__:

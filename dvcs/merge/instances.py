@@ -19,6 +19,7 @@ from dvcs.merge.numbers import without_collisions
 from dvcs.merge.pairing import Entry, Sides, Twins, align
 from dvcs.merge.values import merge_order
 from dvcs.model import Annotation
+from dvcs.model.annotations import names_of
 
 WHOLE: tuple[Choice, ...] = ("ours", "theirs", "base", "union")
 LARGE_GROUP = 64
@@ -56,7 +57,7 @@ class Notes:
     def merged(self) -> list[Annotation]:
         """Return the merged annotations."""
         deleted = self._deletions()
-        names = _names(self.base)
+        names = names_of(self.base)
         for entry in self.entries:
             if entry.base is None or entry.base in deleted:
                 continue
@@ -96,7 +97,7 @@ class Notes:
     def _deletions(self) -> set[int]:
         """Decide about what a side deleted; return the positions in the base that are settled."""
         settled: set[int] = set()
-        names = _names(self.base)
+        names = names_of(self.base)
         for unit in _units(self.base, range(len(self.base))):
             entries = [self.entries[at] for at in unit]
             for side in (1, 2):
@@ -148,7 +149,7 @@ class Notes:
 
     def _additions(self) -> None:
         joined, single = _components(self.twins, self.ours, self.theirs, self.entries)
-        names = _names(self.ours)
+        names = names_of(self.ours)
         for ours, theirs, twins in joined:
             anchor = f"new-{names[min(one.ours for one in twins)]}"
             if any(one.verdict == "conflict" for one in twins):
@@ -208,7 +209,8 @@ class Notes:
             list(dict.fromkeys(token for _, token in sorted(side.items(), key=lambda x: x[0])))
             for side in tokens
         )
-        found = merge_order(base, ours, theirs)
+        # What was there before and is on neither side any more (`base` was chosen) has its place.
+        found = merge_order((), merge_order(base, ours, theirs), base)
         missing = [token for token in self.kept if token not in set(found)]
         return [*found, *missing]
 
@@ -221,17 +223,6 @@ def _token(entry: Entry) -> Hashable:
 def _plain(notes: Sequence[Annotation]) -> Any:
     values = [plain_annotation(note) for note in notes]
     return values[0] if len(values) == 1 else values
-
-
-def _names(notes: Sequence[Annotation]) -> list[str]:
-    """Return what annotations are called in conflicts: their id, else their number from 1."""
-    ids = [str(note.id) for note in notes]
-    counts: dict[str, int] = {}
-    for name in ids:
-        counts[name] = counts.get(name, 0) + 1
-    return [
-        name if notes[at].id and counts[name] == 1 else f"n{at + 1}" for at, name in enumerate(ids)
-    ]
 
 
 def _units(notes: Sequence[Annotation], positions: Iterable[int]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from dvcs.merge.decisions import UNKNOWN, Context, Judge
 from dvcs.merge.instances import WHOLE, Notes
 from dvcs.merge.media import is_replaced_twice, merge_media, plain_media
 from dvcs.merge.pairing import Sides
-from dvcs.merge.values import MISSING, merge_mappings, shown
+from dvcs.merge.values import MISSING, NO_BASE, merge_mappings, shown
 from dvcs.model import Item
 
 
@@ -200,7 +200,7 @@ class _Fields:
             base=shown(b),
             ours=shown(o),
             theirs=shown(t),
-            allowed=SINGLE if shown(b) is not MISSING else ("ours", "theirs", "value"),
+            allowed=("ours", "theirs", "value") if b is NO_BASE else SINGLE,
         )
         if decision is UNKNOWN:
             self.unknown.append(field)

@@ -20,22 +20,26 @@ def without_collisions(
     """
     Return annotations of which theirs have other ids where ours have them already.
 
-    `own` are the ids that they have on our side; None of those that are theirs alone. Without
-    `fresh` a new number is one above the highest in the list.
+    `own` are the ids that they have on our side; None of those that are theirs alone. What shares
+    an id with theirs (the parts of an instance) shares the new one. Without `fresh` a new number is
+    one above the highest in the list.
     """
     taken: set[int | str] = {one for one in own if one}
     every = {*taken, *(note.id for note in notes)}
     top = max((one for one in every if isinstance(one, int)), default=0)
+    others: dict[int | str, int | str] = {}
     result = []
     for note, ours in zip(notes, own, strict=True):
         if note.id == ours or not note.id or note.id not in taken:
             result.append(note)
-            if note.id:
+            if note.id and ours is not None:
                 taken.add(note.id)
             continue
         new: int | str
         if ours is not None:
             new = ours  # theirs had renumbered it
+        elif note.id in others:
+            new = others[note.id]
         elif isinstance(note.id, str):
             new = other_text(note.id, every)
         elif fresh is not None:
@@ -43,6 +47,8 @@ def without_collisions(
         else:
             top += 1
             new = top
+        if ours is None:
+            others[note.id] = new
         every.add(new)
         counts.renumbered += 1
         result.append(note.with_(id=new))

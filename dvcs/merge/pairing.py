@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from dvcs.compare import IdTrust, key, pair_annotations, similarity
 from dvcs.compare.similarity import Size
-from dvcs.merge.annotations import is_interpolated, nearly_equal
+from dvcs.merge.annotations import nearly_equal
 from dvcs.merge.decisions import Options, Trust
 from dvcs.model import Annotation, Label
+from dvcs.tracks import is_interpolated
 
 
 class Sides(NamedTuple):
@@ -70,16 +71,37 @@ def _twins(sides: Sides, added: list[list[int]], options: Options, size: Size) -
         return []
     nothing = IdTrust(equal=1, kept=0)
     nothing.tracks_equal = 1
+    found = _of_one_track(sides, added)
+    known = {one.ours for one in found}, {one.theirs for one in found}
+    added = [[at for at in side if at not in seen] for side, seen in zip(added, known, strict=True)]
     some, other = [ours[at] for at in added[0]], [theirs[at] for at in added[1]]
     single = not any(isinstance(note, Label) for note in base) and all(
         sum(isinstance(note, Label) for note in side) == 1 for side in (ours, theirs)
     )
-    found = []
     for pair in pair_annotations(some, other, threshold=options.threshold, ids=nothing, size=size):
         if pair.old is not None and pair.new is not None:
             a, b = some[pair.old], other[pair.new]
             verdict = _verdict(a, b, options, size, single=single)
             found.append(Twins(added[0][pair.old], added[1][pair.new], verdict))
+    return found
+
+
+def _of_one_track(sides: Sides, added: list[list[int]]) -> list[Twins]:
+    """
+    Return the shapes of one track of which one only follows from keyframes: it gives way.
+
+    New tracks of both sides have numbers of their own by now, so an equal one is the same.
+    """
+    tracks = {sides.ours[at].track: at for at in added[0] if sides.ours[at].track is not None}
+    found = []
+    for at in added[1]:
+        note = sides.theirs[at]
+        mine = tracks.get(note.track) if note.track is not None else None
+        if mine is None or note.label != sides.ours[mine].label:
+            continue
+        if is_interpolated(note) or is_interpolated(sides.ours[mine]):
+            found.append(Twins(mine, at, "same"))
+            del tracks[note.track]
     return found
 
 

@@ -80,9 +80,12 @@ def merge_mappings(
         o, t = ours.get(name, MISSING), theirs.get(name, MISSING)
         value, sure = three_way(b, o, t)
         if not sure and depth and isinstance(o, Mapping) and isinstance(t, Mapping):
-            below = b if isinstance(b, Mapping) else None
+            # What was not there before is known to have been empty.
+            below = None if b is NO_BASE else b if isinstance(b, Mapping) else {}
             more = {"depth": depth - 1, "unknown": unknown, "prefix": f"{path}."}
             value = merge_mappings(below, o, t, ask, **more)  # type: ignore[arg-type]
+            if not value and b is MISSING:
+                value = MISSING
         elif not sure:
             value = ask(path, b, o, t)
         if value is not MISSING:
