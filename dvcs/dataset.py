@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dvcs.compare import ItemChange
     from dvcs.formats._exporting import Exported
     from dvcs.stats import Info
+    from dvcs.validate import Report
 
 
 class Dataset(model.Dataset):
@@ -110,6 +111,19 @@ class Dataset(model.Dataset):
         from dvcs.stats import summarise
 
         return summarise(self)
+
+    def validate(self, **options: Any) -> "Report":
+        """
+        Look for faults in the annotations; `options` are those of `dvcs.validate.Options`.
+
+            data.validate(task="detection").by_rule()       # {"NegativeLength": 2, ...}
+
+        Walks the dataset once, and twice with a task that has sizes. Raises UnknownName and
+        UsageError.
+        """
+        from dvcs.validate import Options, validate
+
+        return validate(self, Options(**options))
 
     def diff(self, other: model.Dataset) -> "Iterator[ItemChange]":
         """Yield what changed from this dataset to another, item by item."""

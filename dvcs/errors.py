@@ -19,7 +19,10 @@ Everything that can go wrong in a way the user can understand.
     │   ├── DirtyWorkingCopy       changes that are in no commit would be lost
     │   ├── MissingObject
     │   └── CorruptObject          bytes are not those that the id was made from
+    ├── InvalidPolicy           a 'dvcs.toml' that cannot be read: `dvcs.toml:line:column`
+    ├── PolicyViolation         1: a change that 'dvcs.toml' does not allow
     ├── ConflictError           1: changes that need a person's decision
+    ├── HookRefused             1: a hook of the user's own said no, or may not run
     └── NetworkError            4: a remote cannot be reached, or refuses
 
 Anything else that reaches `main()` is a bug in dvcs.
@@ -29,6 +32,9 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import ClassVar
+
+LISTED = 30
+"""Names that a hint lists; LVIS has 1,203 labels."""
 
 
 class DvcsError(Exception):
@@ -52,8 +58,13 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         near = get_close_matches(name, known := sorted(known), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {_listed(known) or 'none'}"
         super().__init__(f"no {kind} is called '{name}'", hint=hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f", and {more:,} more" if more > 0 else "")
 
 
 class UnsafeName(DvcsError):
@@ -148,8 +159,64 @@ class CorruptObject(RepositoryError):
     """Stored bytes are not those that their id was made from."""
 
 
+class InvalidPolicy(DvcsError):
+    """
+    A policy file does not say what it may say.
+
+    `line` and `column` count from 1; `path` is as the user knows the file.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: PurePath | str,
+        line: int,
+        column: int,
+        *,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(f"{path}:{line}:{column}: {message}", hint=hint)
+        self.path = PurePath(path)
+        self.line = line
+        self.column = column
+
+
+class PolicyViolation(DvcsError):
+    """
+    The versioned policy does not allow a change; nothing was changed.
+
+    `violations` are (place, reason), the first `SHOWN` of which are in the message; `count` says
+    how many there are, if more were found than are kept.
+    """
+
+    exit_code = 1
+    SHOWN: ClassVar[int] = 20
+
+    def __init__(
+        self,
+        message: str,
+        violations: Sequence[tuple[str, str]],
+        *,
+        count: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.violations = tuple(violations)
+        self.count = len(self.violations) if count is None else count
+        shown = self.violations[: self.SHOWN]
+        lines = [f"{place}: {reason}" if place else reason for place, reason in shown]
+        if self.count > len(shown):
+            lines.append(f"... and {self.count - len(shown):,} more")
+        super().__init__("\n  ".join([message, *lines]), hint=hint)
+
+
 class ConflictError(DvcsError):
     """Two changes cannot both stand; a person must decide."""
+
+    exit_code = 1
+
+
+class HookRefused(DvcsError):
+    """A hook refused what was to be done, is not trusted, or cannot be started."""
 
     exit_code = 1
 

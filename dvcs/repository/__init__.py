@@ -4,12 +4,24 @@ A repository of datasets: the handle, and a module for each thing that can be do
     layout.py       where things are; made, found
     locks.py, refs.py, oplog.py, transaction.py
                     how a change is made so that nothing is lost
+    gate.py, policy.py, hooks.py, trust.py
+                    what may refuse a commit; what the user lets run
     snapshot.py     what one commit holds
-    revisions.py, history.py, message.py
-                    which commit, how they follow each other, what they say
-    ingest.py, importing.py, exporting.py
-                    datasets in and out
-    labels.py       labels across versions
+    revisions.py, history.py, message.py, describe.py, reflog.py, blame.py, bisect.py
+                    which commit, how they follow each other, what they say, who changed what
+    diffing.py      what differs between two commits
+    branches.py, undo.py
+                    branches and tags; taking back
+    ingest.py, importing.py, exporting.py, editing.py, labels.py
+                    datasets in and out; single items; labels across versions
+    worktree.py, copies.py, examining.py, recording.py, checkout.py, carrying.py, rewriting.py
+                    working copies: what was changed in them; recorded; written
+    bringback.py, difference.py, rendering.py, onto.py
+                    edits in poorer formats, brought back as differences
+    merging.py, merge_*.py, picking.py, grafting.py, stash.py, underway.py, conflicts.py
+                    three-way merges and their conflicts
+    fsck.py, gc.py, upkeep.py, reachability.py
+                    keeping it sound and small
     identity.py, config.py
                     who commits; settings
 
@@ -28,6 +40,7 @@ from dvcs.model import Item
 from dvcs.objects.store import ObjectStore
 from dvcs.repository import layout as layouts
 from dvcs.repository import revisions
+from dvcs.repository.gate import Gate
 from dvcs.repository.media_access import StoredMediaAccess
 from dvcs.repository.oplog import HEAD, Move, change
 from dvcs.repository.refs import HEADS, Refs
@@ -37,8 +50,16 @@ from dvcs.repository.transaction import Committed, Transaction
 
 if TYPE_CHECKING:
     from dvcs.compare import ItemChange
+    from dvcs.merge import Options
     from dvcs.objects.media import MediaStore
+    from dvcs.repository.blame import Blamed
+    from dvcs.repository.carrying import CheckedOut
     from dvcs.repository.layout import Layout
+    from dvcs.repository.merging import Merged
+    from dvcs.repository.oplog import Operation
+    from dvcs.repository.picking import Picks
+    from dvcs.repository.stash import Popped, Stash
+    from dvcs.repository.worktree import Status
 
 __all__ = ["Committed", "Repository"]
 
@@ -53,6 +74,7 @@ class Repository:
     def __init__(self, path: str | Path = ".") -> None:
         self.layout: Layout = layouts.find(Path(path))
         self.refs = Refs(self.layout.git)
+        self.gate = Gate(self)
 
     @classmethod
     def init(cls, path: str | Path = ".") -> "Repository":
@@ -147,6 +169,12 @@ class Repository:
         sources = {one for one in (before.source, after.source) if one}
         return diff(self, before.oid, after.oid, sources=sources or None)
 
+    def blame(self, source: str, subset: str, id: str, revision: str = "HEAD") -> "list[Blamed]":
+        """Return for each annotation of an item the commit that last changed it."""
+        from dvcs.repository.blame import blame
+
+        return blame(self, self.resolve(revision), source, subset, id)
+
     def branches(self) -> dict[str, bytes]:
         """Return the branches by name."""
         return {name[len(HEADS) :]: oid for name, oid in self.refs.all(HEADS).items()}
@@ -214,6 +242,76 @@ class Repository:
         return importing.replace_source(
             self, dataset, message=message, source=source, branch=branch, operation=operation
         )
+
+    def status(self) -> "Status":
+        """Return what was changed in the working copies; see `worktree.status`."""
+        from dvcs.repository import worktree
+
+        return worktree.status(self)
+
+    def checkout(
+        self, target: str, *, create: str | None = None, force: bool = False
+    ) -> "CheckedOut":
+        """Go to a branch or revision, and rewrite working copies; see `checkout.checkout`."""
+        from dvcs.repository import checkout
+
+        return checkout.checkout(self, target, create=create, force=force)
+
+    def merge(
+        self,
+        revision: str,
+        *,
+        into: str | None = None,
+        message: str | None = None,
+        options: "Options | None" = None,
+        fast_forward: bool = True,
+        squash: bool = False,
+        dry_run: bool = False,
+    ) -> "Merged":
+        """Merge a revision into a branch (default: the current one); see `merging.merge`."""
+        from dvcs.merge import Options as Defaults
+        from dvcs.repository import merging
+
+        request = merging.Request(
+            revision=revision,
+            into=into,
+            message=message,
+            options=options or Defaults(),
+            fast_forward=fast_forward,
+            squash=squash,
+            dry_run=dry_run,
+        )
+        return merging.merge(self, request)
+
+    def revert(self, *revisions: str, message: str | None = None) -> "Picks":
+        """Commit the opposite of what commits changed; see `picking.revert`."""
+        from dvcs.repository import picking
+
+        return picking.revert(self, revisions, message=message)
+
+    def cherry_pick(self, *revisions: str) -> "Picks":
+        """Commit what other commits changed; see `picking.cherry_pick`."""
+        from dvcs.repository import picking
+
+        return picking.cherry_pick(self, revisions)
+
+    def stash(self, *sources: str, message: str | None = None) -> "Stash | None":
+        """Put the changes of working copies (default: all) aside; see `stash.push`."""
+        from dvcs.repository import stash
+
+        return stash.push(self, sources or None, message=message)
+
+    def stash_pop(self, number: int = 0) -> "Popped":
+        """Take up what was put aside, the newest first; see `stash.pop`."""
+        from dvcs.repository import stash
+
+        return stash.pop(self, number)
+
+    def undo(self) -> "Operation":
+        """Take back the last operation; see `undo.undo`."""
+        from dvcs.repository import undo
+
+        return undo.undo(self)
 
     def create_branch(self, name: str, at: bytes) -> None:
         """Make a branch. Raises BranchMoved where there is one of that name."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dvcs.errors import RepositoryError, UnknownName, UsageError
 from dvcs.objects.gitobjects import Kind
-from dvcs.repository import identity, locks
+from dvcs.repository import identity, locks, policy
 from dvcs.repository.history import is_ancestor
 from dvcs.repository.oplog import HEAD, Move, change
 from dvcs.repository.refs import HEADS, TAGS, check_name
@@ -18,7 +18,7 @@ def create_branch(repo: "Repository", name: str, at: bytes, *, force: bool = Fal
     Make a branch, or with `force` move one that is there.
 
     Raises UsageError for a name that Git refuses and for the current branch, RepositoryError where
-    the name is taken.
+    the name is taken, PolicyViolation where a protected branch would move.
     """
     check_name(name)
     old = repo.refs.read(HEADS + name)
@@ -30,6 +30,7 @@ def create_branch(repo: "Repository", name: str, at: bytes, *, force: bool = Fal
         raise UsageError(f"'{name}' is the current branch", hint="move it with 'dvcs reset'")
     _check_free(repo, HEADS, name)
     if old != at:
+        policy.check_move(repo, name, "that another branch takes its name")
         change(repo.layout, f"branch {name}", [_move(HEADS + name, old, at)])
 
 
@@ -47,6 +48,8 @@ def rename_branch(repo: "Repository", old: str, new: str, *, force: bool = False
             f"there is a branch '{new}' already", hint="choose another name, or replace it with -f"
         )
     _check_free(repo, HEADS, new, without=old)
+    policy.check_move(repo, old, "another name for it")
+    policy.check_move(repo, new, "that another branch takes its name")
     moves = []
     if oid is not None:
         moves = [_move(HEADS + old, oid, None), _move(HEADS + new, taken, oid)]
@@ -60,7 +63,7 @@ def delete_branch(repo: "Repository", name: str, *, force: bool = False) -> byte
     Delete a branch; return the commit it was at.
 
     Raises UnknownName, UsageError for the current branch, and without `force` RepositoryError where
-    no other branch or tag holds its commits.
+    no other branch or tag holds its commits; PolicyViolation for a protected one.
     """
     oid = repo.refs.read(HEADS + name)
     if oid is None:
@@ -74,6 +77,7 @@ def delete_branch(repo: "Repository", name: str, *, force: bool = False) -> byte
             f"branch '{name}' has commits that are in no other branch",
             hint="merge it, or delete it anyway with -D",
         )
+    policy.check_move(repo, name, "its removal")
     change(repo.layout, f"branch -d {name}", [_move(HEADS + name, oid, None)])
     return oid
 

@@ -14,16 +14,17 @@ Whoever is killed before 3 has changed nothing; after it, the next command finis
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError
-from dvcs.repository import copies, oplog
+from dvcs.repository import copies, oplog, policy_file
 from dvcs.repository.copies import Copy, CopyChange, Pending, Remembered
 from dvcs.repository.examining import clean_copies
 from dvcs.repository.oplog import HEAD, Move, Operation
 from dvcs.repository.placing import apply
+from dvcs.repository.policy_file import PolicyChange
 from dvcs.repository.refs import HEADS
 from dvcs.repository.rewriting import Mode, Plan, plan
 from dvcs.repository.statindex import Index
@@ -31,6 +32,11 @@ from dvcs.repository.statindex import Index
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
+PolicyMode = Literal["follow", "restore", "keep"]
+"""
+What becomes of `dvcs.toml`: the version where HEAD goes, if it goes elsewhere; that of HEAD in any
+case; or it stays.
+"""
 SAME_TIME = 5.0
 """Seconds by which clocks may differ between what is pending and what the log says."""
 
@@ -55,22 +61,30 @@ class CheckedOut(NamedTuple):
     copies: tuple[Rewritten, ...]
     moved: bool
     """Whether a ref or HEAD moved (would move, in a dry run)."""
+    policy: policy_file.Done = ""
+    """What was done to `dvcs.toml`."""
 
 
 def towards(
-    repo: "Repository", oid: bytes | None, *, all_of_them: bool = False
+    repo: "Repository",
+    oid: bytes | None,
+    *,
+    all_of_them: bool = False,
+    keep_added: bool = False,
 ) -> list[CopyChange]:
     """
     Return what working copies have to become for a commit: those whose source differs there.
 
     With `all_of_them`, also those that are of that version already, so that changes are taken back.
+    One that was added and is in no commit stays, with `keep_added`; else DirtyWorkingCopy is raised
+    where the commit has a source of its name.
     """
     snapshot = repo.snapshot(oid)
     changes = []
     for copy in copies.load(repo.layout).values():
         tree = snapshot.sources.get(copy.source)
         if copy.commit is None:
-            if tree is not None:
+            if tree is not None and not keep_added:
                 raise DirtyWorkingCopy(
                     f"'{copy.path}' was added as '{copy.source}' and is in no commit, and there"
                     " is a source of that name there",
@@ -98,6 +112,7 @@ def carry_out(
     force: bool = False,
     dry_run: bool = False,
     undoes: str | None = None,
+    policy: PolicyMode = "follow",
 ) -> CheckedOut:
     """
     Move refs and rewrite working copies as one operation; for who holds the copies' lock.
@@ -105,11 +120,14 @@ def carry_out(
     Raises DirtyWorkingCopy and BranchMoved; nothing has changed then.
     """
     wanted = tuple(move for move in moves if move.old != move.new)
+    toml = _planned_policy(repo, wanted, policy, force=force, doing=doing)
     plans = _planned(repo, changes, force=force, doing=doing)
     try:
         if dry_run:
-            return _outcome(repo, plans, moved=bool(wanted), head=_head_after(wanted))
-        if not wanted and not changes:
+            done: policy_file.Done = "" if toml is None else "written" if toml.new else "removed"
+            head = _head_after(wanted)
+            return _outcome(repo, plans, moved=bool(wanted), head=head, policy=done)
+        if not wanted and not changes and toml is None:
             return _outcome(repo, plans, moved=False)
         what = Pending(
             command=command,
@@ -117,6 +135,7 @@ def carry_out(
             moves=wanted,
             changes=tuple(changes),
             agreed={made.copy.source: made.agreed for made in plans},
+            policy=toml,
         )
         copies.begin(repo.layout, what)
         try:
@@ -126,13 +145,39 @@ def carry_out(
         except BaseException:
             copies.end(repo.layout)
             raise
-        _finish(repo, plans, changes)
+        done = _finish(repo, plans, changes, toml)
         _remember(repo, operation, changes)
         copies.end(repo.layout)
-        return _outcome(repo, plans, moved=bool(wanted))
+        return _outcome(repo, plans, moved=bool(wanted), policy=done)
     finally:
         for one in plans:
             one.discard()
+
+
+def _planned_policy(
+    repo: "Repository", moves: Sequence[Move], mode: PolicyMode, *, force: bool, doing: str
+) -> PolicyChange | None:
+    """Return what becomes of `dvcs.toml`. Raises DirtyWorkingCopy."""
+    if mode == "keep" or (mode == "follow" and not moves):
+        return None
+    now, then = repo.refs.head_commit(), _commit_after(repo, moves)
+    if mode == "follow" and now == then:
+        return None
+    return policy_file.plan(repo, repo.snapshot(then).policy, force=force, doing=doing)
+
+
+def _commit_after(repo: "Repository", moves: Sequence[Move]) -> bytes | None:
+    """Return the commit that HEAD is at when refs have moved."""
+    refs = {move.name: move.new for move in moves}
+    head = repo.refs.head()
+    here = refs.get(HEAD) or (f"ref: {head}" if isinstance(head, str) else head.hex())
+    if not here.startswith("ref: "):
+        return bytes.fromhex(here)
+    name = here.removeprefix("ref: ")
+    if name not in refs:
+        return repo.refs.read(name)
+    new = refs[name]
+    return None if new is None else bytes.fromhex(new)
 
 
 def _planned(
@@ -164,12 +209,18 @@ def _was_clean(repo: "Repository", copy: Copy) -> bool:
     return tree is not None and index.verified == copies.token(copy, tree)
 
 
-def _finish(repo: "Repository", plans: Sequence[Plan], changes: Sequence[CopyChange]) -> None:
+def _finish(
+    repo: "Repository",
+    plans: Sequence[Plan],
+    changes: Sequence[CopyChange],
+    policy: PolicyChange | None = None,
+) -> policy_file.Done:
     """Put files in place and write records. What fails here is finished by the next command."""
     try:
         for made, one in zip(plans, changes, strict=True):
             apply(made)
             _record(repo, one)
+        return "" if policy is None else policy_file.put(repo, policy)
     except OSError as error:
         raise RepositoryError(
             f"working copies could not be written to the end ({error.strerror or error})",
@@ -184,7 +235,13 @@ def _record(repo: "Repository", one: CopyChange) -> None:
         copies.forget(repo.layout, one.old.source)
 
 
-def rewrite_now(repo: "Repository", changes: Sequence[CopyChange], *, force: bool = False) -> None:
+def rewrite_now(
+    repo: "Repository",
+    changes: Sequence[CopyChange],
+    *,
+    force: bool = False,
+    policy: PolicyChange | None = None,
+) -> None:
     """Rewrite working copies as a part of an operation that is in the log already."""
     plans = _planned(repo, changes, force=force, doing="this")
     what = Pending(
@@ -192,9 +249,10 @@ def rewrite_now(repo: "Repository", changes: Sequence[CopyChange], *, force: boo
         time=time.time(),
         changes=tuple(changes),
         agreed={made.copy.source: made.agreed for made in plans},
+        policy=policy,
     )
     copies.begin(repo.layout, what)
-    _finish(repo, plans, changes)
+    _finish(repo, plans, changes, policy)
     copies.end(repo.layout)
 
 
@@ -267,7 +325,12 @@ def _head_after(moves: Sequence[Move]) -> str | bytes | None:
 
 
 def _outcome(
-    repo: "Repository", plans: Sequence[Plan], *, moved: bool, head: str | bytes | None = None
+    repo: "Repository",
+    plans: Sequence[Plan],
+    *,
+    moved: bool,
+    head: str | bytes | None = None,
+    policy: policy_file.Done = "",
 ) -> CheckedOut:
     branch, commit = repo.refs.head_branch(), repo.refs.head_commit()
     if isinstance(head, str):
@@ -286,7 +349,7 @@ def _outcome(
         )
         for made in plans
     )
-    return CheckedOut(branch, commit, done, moved)
+    return CheckedOut(branch, commit, done, moved, policy)
 
 
 def last_operation(repo: "Repository", oid: bytes) -> Operation | None:
@@ -331,12 +394,15 @@ def finish_pending(repo: "Repository") -> bool:
     known = copies.load(repo.layout)
     for one in what.changes:
         source = _source(one)
-        if known.get(source) == one.new and one.new is not None and not one.new.absent:
+        recorded = known.get(source) == one.new and one.new is not None and not one.new.absent
+        if recorded and one.old != one.new:  # of the same record, only its files tell
             continue
         clean = one.old is not None and _was_clean(repo, one.old)
         mode = Mode(keep=True, agreed=what.agreed.get(source, {}))
         made = plan(repo, one.old, one.new, clean=clean, mode=mode)
         _finish(repo, [made], [one])
+    if what.policy is not None:
+        _finish(repo, [], [], what.policy)
     if operation is not None and copies.recall(repo.layout, operation.id) is None:
         _remember(repo, operation, what.changes)
     copies.end(repo.layout)

@@ -6,7 +6,7 @@ this survives a kill is told in `carrying.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import msgspec
 
 from dvcs import formats
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, RevisionNotFound, UsageError
-from dvcs.repository import copies
+from dvcs.repository import copies, policy, policy_file
 from dvcs.repository.carrying import (
     CheckedOut,
     attach,
@@ -28,6 +28,7 @@ from dvcs.repository.carrying import (
 from dvcs.repository.copies import Copy, CopyChange
 from dvcs.repository.examining import clean_copies
 from dvcs.repository.oplog import HEAD, Move
+from dvcs.repository.policy_file import NAME
 from dvcs.repository.refs import HEADS, check_name
 from dvcs.repository.snapshot import Snapshot
 from dvcs.repository.transaction import Committed
@@ -71,8 +72,11 @@ def checkout(
             moves.append(Move(HEADS + create, None, oid.hex() if oid else None))
         moves.append(Move(HEAD, _value(repo.refs.head()), _value(head)))
         changes = towards(repo, oid)
-        command = f"checkout {create or target}"
-        return carry_out(repo, command, moves, changes, force=force, dry_run=dry_run, doing=command)
+        command, before = f"checkout {create or target}", repo.refs.head_commit()
+        done = carry_out(repo, command, moves, changes, force=force, dry_run=dry_run, doing=command)
+        if not dry_run:
+            repo.gate.after_checkout(before, done.commit, moved=True)
+        return done
 
 
 def _destination(
@@ -118,11 +122,22 @@ def reset(
         oid = repo.resolve(revision)
         branch = repo.refs.head_branch()
         old = repo.refs.head_commit()
+        if oid != old:
+            policy.check_move(repo, branch, f"a reset to '{revision}'")
         name = HEADS + branch if branch else HEAD
         moves = [Move(name, old.hex() if old else None, oid.hex())]
         changes = towards(repo, oid, all_of_them=True) if hard else []
         command = f"reset {'--hard ' if hard else ''}{revision}"
-        return carry_out(repo, command, moves, changes, force=hard, dry_run=dry_run, doing=command)
+        return carry_out(
+            repo,
+            command,
+            moves,
+            changes,
+            force=hard,
+            dry_run=dry_run,
+            doing=command,
+            policy="restore" if hard else "keep",
+        )
 
 
 def update_copies(repo: "Repository") -> tuple[str, ...]:
@@ -133,19 +148,26 @@ def update_copies(repo: "Repository") -> tuple[str, ...]:
     changes stay as they are, with what they are compared with; `require_clean` before the branch
     moves keeps that from happening.
     """
+    policies = policy_file.look(repo).state, repo.snapshot(repo.refs.head_commit()).policy
+    if not copies.load(repo.layout) and policies == ("none", None):
+        return ()  # no lock, no write: what has moved the branch cannot fail any more
     with copies.locked(repo):
         finish_pending(repo)
         head = repo.refs.head_commit()
         changes = []
-        for change in towards(repo, head):
+        for change in towards(repo, head, keep_added=True):
             if change.old is not None and not change.old.absent:
                 try:
                     clean_copies(repo, [change.old], doing="this")
                 except DirtyWorkingCopy:
                     continue
             changes.append(change)
-        if changes:
-            rewrite_now(repo, changes)
+        toml = None
+        with suppress(DirtyWorkingCopy):
+            target = repo.snapshot(head).policy
+            toml = policy_file.plan(repo, target, force=False, doing="this")
+        if changes or toml is not None:
+            rewrite_now(repo, changes, policy=toml)
             attach(repo, head, changes)
         return tuple(change.old.source for change in changes if change.old is not None)
 
@@ -213,7 +235,8 @@ def checkout_source(
         new = _with_wishes(new, format, options, link, save_media=save_media)
         change = CopyChange(old, new)
         command = f"checkout {source}"
-        return carry_out(repo, command, [], [change], force=force, dry_run=dry_run, doing=command)
+        done = carry_out(repo, command, [], [change], force=force, dry_run=dry_run, doing=command)
+        return _told(repo, done, dry_run=dry_run)
 
 
 def _new_copy(
@@ -274,12 +297,17 @@ def restore(
     """
     Write working copies (default: all) as their base has them; changes go to the trash.
 
-    Raises UsageError for a source without a working copy, and for one that is in no commit.
+    `dvcs.toml`, which is one of them, becomes that of HEAD. Raises UsageError for a source without
+    a working copy, and for one that is in no commit.
     """
+    named = [name for name in sources if name != NAME]
+    toml = not sources or len(named) < len(sources)
     with copies.locked(repo):
         finish_pending(repo)
         known = copies.load(repo.layout)
-        chosen = [copies.get(repo, name) for name in sources] or list(known.values())
+        chosen = [copies.get(repo, name) for name in named]
+        if not sources:
+            chosen = list(known.values())
         for copy in chosen:
             if sources and copy.commit is None:
                 raise UsageError(f"'{copy.source}' is in no commit yet")
@@ -288,7 +316,24 @@ def restore(
             for copy in chosen
             if copy.commit is not None and not copy.absent
         ]
-        return carry_out(repo, "restore", [], changes, force=True, dry_run=dry_run, doing="restore")
+        done = carry_out(
+            repo,
+            "restore",
+            [],
+            changes,
+            force=True,
+            dry_run=dry_run,
+            doing="restore",
+            policy="restore" if toml else "keep",
+        )
+        return _told(repo, done, dry_run=dry_run)
+
+
+def _told(repo: "Repository", done: CheckedOut, *, dry_run: bool) -> CheckedOut:
+    """Tell hooks of working copies that were written anew while HEAD stayed."""
+    if not dry_run:
+        repo.gate.after_checkout(done.commit, done.commit, moved=False)
+    return done
 
 
 def remove_source(

@@ -12,6 +12,7 @@ Records of working copies: which folder holds which source, and what it was writ
 A working copy is always compared with its base, the commit in its record, never with HEAD.
 """
 
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from dvcs.objects._durable import fsync_dir, write_atomic
 from dvcs.repository import locks
 from dvcs.repository.layout import NAME
 from dvcs.repository.oplog import Move
+from dvcs.repository.policy_file import PolicyChange
 from dvcs.repository.sealing import sealed, unsealed
 from dvcs.repository.snapshot import SourceTree
 from dvcs.repository.statindex import Stat
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.layout import Layout
 
+HOOKS_PATIENCE = 2.0
+"""Seconds for which a command that a hook runs waits for the working copies."""
 KEPT_UNDO = 500
 """How many operations' records are kept for undo; they take some hundred bytes each."""
 
@@ -91,7 +95,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `agreed` are, by source, the files that it was to replace or remove, as they were then: those
     that still are so may go. With `removed`, it is to be finished only where HEAD does not have
-    that source.
+    that source. `policy` is what becomes of `dvcs.toml`.
     """
 
     command: str
@@ -100,13 +104,15 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[CopyChange, ...] = ()
     agreed: dict[str, dict[str, Stat]] = {}
     removed: str = ""
+    policy: PolicyChange | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an operation did to working copies. `rewrote`: also to their files."""
+    """What an operation did to working copies and `dvcs.toml`. `rewrote`: also to their files."""
 
     changes: tuple[CopyChange, ...] = ()
     rewrote: bool = True
+    policy: PolicyChange | None = None
 
 
 # -- records -------------------------------------------------------------------------------------
@@ -244,8 +250,17 @@ def other_places(copy: Copy, known: Collection[Copy]) -> set[str]:
 
 @contextmanager
 def locked(repo: "Repository", *, patience: float = locks.PATIENCE) -> Iterator[None]:
-    """Hold the lock for changing working copies. Raises Locked."""
-    with locks.exclusive(repo.layout.copies / "lock", patience=patience):
+    """
+    Hold the lock for changing working copies. Raises Locked.
+
+    Hooks that follow what is done meanwhile run when it is free again.
+    """
+    if "DVCS_HOOK" in os.environ:  # the command that waits for this hook may hold it
+        patience = min(patience, HOOKS_PATIENCE)
+    with (
+        repo.gate.postponing(),
+        locks.exclusive(repo.layout.copies / "lock", patience=patience),
+    ):
         yield
 
 

@@ -12,14 +12,14 @@ For each damaged object it says which items and commits are affected.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import CorruptObject, DvcsError, Locked, RepositoryError
 from dvcs.objects import verify as objects_verify
 from dvcs.repository import layout as layouts
-from dvcs.repository import locks, oplog, references, upkeep
+from dvcs.repository import locks, oplog, references, underway, upkeep
 from dvcs.repository.config import checksum_file
 from dvcs.repository.oplog import HEAD, Log
 from dvcs.repository.reachability import Places, Reachable, copy_roots, past_roots
@@ -178,6 +178,9 @@ def _files(repo: "Repository") -> Iterator[Finding]:
     for name, commit in copy_roots(repo).items():
         if commit is None:
             yield Finding("error", name, "its record is damaged")
+    with suppress(CorruptObject):  # a ref, which is told with the others
+        for path, message in underway.check(repo):
+            yield Finding("error", _short(repo, path), message)
     try:
         references.check(layout)
     except CorruptObject as error:

@@ -2,20 +2,20 @@
 What changed from one version to another, made on a third: for revert, cherry-pick and stash.
 
 It is a three-way merge (`merge_trees.py`) with a base that is said instead of found. What only one
-side touched is taken by trees and blobs. What cannot be decided refuses all.
+side touched is taken by trees and blobs. What cannot be decided stays as it is on our side, and is
+collected as conflicts.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from dvcs.errors import ConflictError
-from dvcs.merge import Options, Strategy
-from dvcs.repository.conflicts import name_of
 from dvcs.repository.merge_bases import Scratch, Version, version_of
-from dvcs.repository.merge_plan import Plan, Selection
+from dvcs.repository.merge_plan import Plan
 from dvcs.repository.merge_sources import Store
 from dvcs.repository.merge_trees import merge_versions
 from dvcs.repository.snapshot import Snapshot
+from dvcs.repository.underway import name_of
 
 if TYPE_CHECKING:
     from dvcs.repository.transaction import Transaction
@@ -27,19 +27,15 @@ def graft(
     change: "Transaction",
     base: Snapshot,
     theirs: Snapshot,
+    plan: Plan,
     *,
     sources: Collection[str] | None = None,
-    select: Selection | None = None,
-    strategy: Strategy = "three-way",
-    doing: str = "the change",
 ) -> None:
     """
     Make in a transaction what changed from `base` to `theirs` (of these sources).
 
-    Raises ConflictError, naming places, where the transaction's own version changed the same and
-    `strategy` does not decide; nothing is to be committed then.
+    `plan` tells how, and collects conflicts; while one is open, nothing is to be committed.
     """
-    plan = Plan(Options(strategy=strategy), select=select)
     scratch = Scratch(change.repo.store, change.trees)
     ours = Version(change.sources, change.policy)
     sides = [version_of(base), ours, version_of(theirs)]
@@ -47,14 +43,6 @@ def graft(
         sides = [_of(one, sources, change.policy) for one in sides]
     store = Store(scratch, change.trees, change.writer.blob)
     merged = merge_versions(sides[0], sides[1], sides[2], plan, store)
-    open_ = [
-        f"{name_of(found.where)}: {one.key} ({one.kind})"
-        for found in plan.found
-        for one in found.conflicts
-        if one.decision is None
-    ]
-    if open_:
-        raise _refusal(open_, doing)
     kept = {} if sources is None else {n: t for n, t in ours.sources.items() if n not in sources}
     change.sources = {**kept, **merged.sources}
     change.policy = merged.policy
@@ -65,12 +53,21 @@ def _of(version: Version, sources: Collection[str], policy: bytes | None) -> Ver
     return Version({n: t for n, t in version.sources.items() if n in sources}, policy)
 
 
-def _refusal(conflicts: Sequence[str], doing: str) -> ConflictError:
-    lines = list(conflicts[:SHOWN])
-    if len(conflicts) > SHOWN:
-        lines.append(f"... and {len(conflicts) - SHOWN} more")
-    places = f"{len(conflicts)} place{'s' * (len(conflicts) != 1)}"
-    return ConflictError(
+def refuse_open(plan: Plan, doing: str) -> None:
+    """Raise ConflictError, naming places, where a graft left something open: all or nothing."""
+    found = [
+        f"{name_of(found.where)}: {one.key} ({one.kind})"
+        for found in plan.found
+        for one in found.conflicts
+        if one.decision is None
+    ]
+    if not found:
+        return
+    lines = found[:SHOWN]
+    if len(found) > SHOWN:
+        lines.append(f"... and {len(found) - SHOWN} more")
+    places = f"{len(found)} place{'s' * (len(found) != 1)}"
+    raise ConflictError(
         "\n  ".join([f"{doing} is in conflict with what was changed since, in {places}:", *lines]),
         hint="nothing was changed; change these places by hand",
     )

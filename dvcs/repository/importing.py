@@ -19,6 +19,7 @@ from dvcs.model import Dataset, Item, Media
 from dvcs.names import is_cut, quote, simple_name, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
+from dvcs.repository import copies
 from dvcs.repository.ingest import Ingested, MediaMode, MediaTaker, ingest
 from dvcs.repository.labels import united_by_key, with_known_keys
 from dvcs.repository.refs import HEADS, check_name
@@ -70,15 +71,41 @@ class Imported(NamedTuple):
     new: bool
     errors: tuple[str, ...]
     notes: Mapping[str, int]
+    renewed: tuple[str, ...] = ()
+    """Sources whose working copies became what was imported."""
 
 
 def run(repo: "Repository", request: Request) -> Imported:
     """
     Import a dataset as one commit on the current branch.
 
-    Raises UsageError, FormatError(s), UnsafeName, and RepositoryError where known items are missing
-    and `mode` does not say what that means. Then nothing has changed.
+    A working copy of the source must be clean, and becomes the new version, unless it is itself
+    what is imported. Raises UsageError, FormatError(s), UnsafeName, DirtyWorkingCopy, and
+    RepositoryError where known items are missing and `mode` does not say what that means. Then
+    nothing has changed.
     """
+    from dvcs.repository import checkout
+
+    name = simple_name(request.name or _default_name(request.data), "source")
+    elsewhere = not _is_copy(repo, name, request.data)
+    if elsewhere and not request.dry_run:
+        checkout.require_clean(repo, [name], doing="the import")
+    with repo.gate.postponing():
+        done = _import(repo, request)
+        if done.committed.changed and elsewhere:
+            done = done._replace(renewed=checkout.update_copies(repo))
+    return done
+
+
+def _is_copy(repo: "Repository", name: str, data: Any) -> bool:
+    """Tell whether what is imported lies in the working copy of its source."""
+    copy = copies.load(repo.layout).get(name)
+    if copy is None or isinstance(data, Dataset):
+        return False
+    return Path(data).resolve().is_relative_to(copy.folder(repo.root).resolve())
+
+
+def _import(repo: "Repository", request: Request) -> Imported:
     if isinstance(request.data, Dataset):
         return _run(repo, request, request.data, None)
     from dvcs import formats
@@ -120,7 +147,7 @@ def _run(repo: "Repository", request: Request, dataset: Dataset, source: Source 
         ingested.media_bytes,
         not known,
         tuple(map(str, source.errors)) if source is not None else (),
-        dict(source.notes) if source is not None else {},
+        {**(source.notes if source is not None else {}), **taker.notes},
     )
 
 

@@ -6,7 +6,7 @@ what is held is one entry a name. `Ingested` is what trees are made of.
 """
 
 import gc
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -59,6 +59,8 @@ class MediaTaker:
         self.mode = mode
         self.files = 0
         self.bytes = 0
+        self.notes: Counter[str] = Counter()
+        """What is odd about files that were taken in, counted."""
         self._writer = writer
         self._root = root
         self._outside: set[Path] = set()
@@ -123,7 +125,15 @@ class MediaTaker:
                 url=was.url,
             )
             head = head or held.head
-        return item.with_(media=measured(item, tuple(files), head))
+        return self._judged(item.with_(media=measured(item, tuple(files), head)))
+
+    def _judged(self, item: Item) -> Item:
+        """Return an item after noting whether its file says that it is an image."""
+        media = item.media
+        unread = media is not None and media.kind == "image" and media.size is None and media.files
+        if unread and unread[0].ext.lower() != ".tga":  # which have no beginning of their own
+            self.notes["files that are named like images do not begin like one"] += 1
+        return item
 
     def _refer(self, item: Item) -> Item:
         if item.media is None or not item.origins:
@@ -139,7 +149,7 @@ class MediaTaker:
                     ) from error
                 files[n] = msgspec.structs.replace(files[n], size=size, url=self._url(origin.path))
                 self.files += 1
-        return item.with_(media=measured(item, tuple(files)))
+        return self._judged(item.with_(media=measured(item, tuple(files))))
 
     def finish(self) -> None:
         """Note the folders outside of the working folder that items refer to."""

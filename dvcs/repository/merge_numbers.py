@@ -132,7 +132,8 @@ class Renumbering:
             else:
                 places = self._added[1].setdefault(new.id, [])
                 self._repeated |= bool(places) and places[-1] != place
-                places.append(place)
+                if places[-1:] != [place]:  # the parts of an instance share theirs
+                    places.append(place)
         if new.track is not None and new.track not in tracks:
             self._tracks[side].setdefault(sequence_of(place), set()).add(new.track)
 
@@ -223,14 +224,11 @@ class Renumbering:
 
     def _highest(self) -> int:
         """Return the highest number in any item of ours."""
-        found = 0
-        for tree in self._ours.subsets.values():
-            oids = [blobs[:SIZE] for _, blobs in trees.walk(self._reader, tree)]
-            for start in range(0, len(oids), 4096):
-                for text in self._reader.texts(oids[start : start + 4096]).values():
-                    numbers = map(int, NUMBER.findall(text))
-                    found = max(found, max((n for n in numbers if n < LARGEST), default=0))
-        return found
+        return highest(self._reader, [self._ours])
+
+    def tracks_of(self, place: Place) -> Mapping[Key, Key]:
+        """Return the other numbers of tracks in an item of theirs."""
+        return self.tracks.get(sequence_of(place), {})
 
     # -- applying --------------------------------------------------------------------------------
 
@@ -255,6 +253,24 @@ class Renumbering:
             extra[name] = {**extra[name], "id": number}
             self._counts.renumbered += 1
         return item.with_(annotations=notes, extra=extra)
+
+
+def highest(reader: Scratch, sources: Iterable[SourceTree]) -> int:
+    """Return the highest number in any item of some versions of a source; all are read."""
+    found = 0
+    oids = list(
+        dict.fromkeys(
+            blobs[:SIZE]
+            for source in sources
+            for tree in source.subsets.values()
+            for _, blobs in trees.walk(reader, tree)
+        )
+    )
+    for start in range(0, len(oids), 4096):
+        for text in reader.texts(oids[start : start + 4096]).values():
+            numbers = map(int, NUMBER.findall(text))
+            found = max(found, max((n for n in numbers if n < LARGEST), default=0))
+    return found
 
 
 def sequence_of(place: Place) -> Sequence_:

@@ -73,6 +73,11 @@ class Plan:
     found: list[ItemConflicts] = field(default_factory=list)
     labels: dict[str, Labels] = field(default_factory=dict)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything that was found is not decided."""
+        return any(one.decision is None for place in self.found for one in place.conflicts)
+
     def judge(self, where: Where) -> Judge:
         """Return who decides about an item."""
         return Judge(
@@ -90,10 +95,16 @@ class Plan:
 
 def _named(conflict: Conflict, names: Mapping[str, str]) -> Conflict:
     """Return a conflict with labels by name instead of key."""
-    values: dict[str, Any] = {
-        side: _named_value(getattr(conflict, side), conflict.kind, names)
-        for side in ("base", "ours", "theirs")
-    }
+    sides = {side: getattr(conflict, side) for side in ("base", "ours", "theirs")}
+    if (conflict.kind, conflict.field) == ("vote", "label"):  # labels by who voted for them
+        values: dict[str, Any] = {
+            side: {voter: names.get(key, key) for voter, key in votes.items()}
+            if isinstance(votes, dict)
+            else votes
+            for side, votes in sides.items()
+        }
+    else:
+        values = {side: _named_value(value, conflict.kind, names) for side, value in sides.items()}
     labels = tuple(names.get(one, one) for one in conflict.labels)
     return msgspec.structs.replace(conflict, **values, labels=labels)
 

@@ -33,6 +33,7 @@ from dvcs.repository.merge_places import (
 )
 from dvcs.repository.merge_plan import Plan
 from dvcs.repository.merge_settings import merged_info
+from dvcs.repository.merge_tracks import Tracks
 from dvcs.repository.snapshot import SIZE, SourceInfo, SourceTree, Trees
 
 BATCH = 256
@@ -64,6 +65,7 @@ class SourceMerge:
         self.reader = store.reader
         self.changes: dict[str, dict[bytes, bytes | None]] = {}
         self.used: dict[str, list[str]] = {}
+        self.tracks = Tracks()
 
     def merged(self) -> SourceTree:
         """Return the merged source."""
@@ -115,6 +117,17 @@ class SourceMerge:
             texts = self.reader.texts([oid for one in batch for oid in merging.needed(one)])
             for one in batch:
                 merging.merge(one, texts)
+        self._derive(merging, numbers)
+
+    def _derive(self, merging: "_Items", numbers: Renumbering) -> None:
+        """Make anew what lies between keyframes of which both sides changed some."""
+        if self.tracks.any:
+            found = self.tracks.derive(
+                self.reader, self.ours, self.changes, self.decoded, numbers.tracks_of
+            )
+            for place, item, count in list(found):
+                self.put(place, merging.stored(item, place), None)
+                self.plan.counts.derived += count
 
     def _selected(self, changes: Changes) -> Changes:
         select = self.plan.select
@@ -145,6 +158,7 @@ class SourceMerge:
             texts = self.reader.texts([oid for one in batch for spot in one for oid in _oids(spot)])
             for one in batch:
                 numbers.learn(one, texts)
+                self.tracks.learn(one, texts)
         numbers.decide()
 
     def _trust(self, held: Sequence[Triple]) -> tuple[IdTrust, IdTrust]:
@@ -231,6 +245,8 @@ class _Items:
         self.plan.note((self.source.name, one.place[0], id), judge, self.names)
         if blobs != _blobs(one.ours) or place != was:
             self.source.put(place, blobs, was)
+        if blobs is not None:
+            self.source.tracks.settle(one, place)
 
     def _place(self, one: Triple, judge: Judge) -> Place:
         """Return where an item goes on: where a side moved it."""
@@ -273,7 +289,7 @@ class _Items:
             fresh=self.fresh,
         )
         item = merge_items(base, ours, theirs, context)
-        return None if item is None else self._stored(item, one.place)
+        return None if item is None else self.stored(item, one.place)
 
     def _taken(self, one: Triple, texts: Mapping[bytes, bytes]) -> bytes | None:
         spot = self._one_sided(one)
@@ -290,7 +306,7 @@ class _Items:
             return None
         adjusted = self._adjusted(spot.place, item) if is_theirs else self._relabelled(item)
         self._note_labels(adjusted)
-        return spot.blobs if adjusted == item else self._stored(adjusted, one.place)
+        return spot.blobs if adjusted == item else self.stored(adjusted, one.place)
 
     def _has_gone(self, spot: Spot, texts: Mapping[bytes, bytes]) -> bool:
         """Tell whether an item may use a label that is not declared any more."""
@@ -317,10 +333,15 @@ class _Items:
             notes.append(note if label == note.label else note.with_(label=label))
         return item.with_(annotations=notes)
 
-    def _stored(self, item: Item, place: Place) -> bytes:
+    def stored(self, item: Item, place: Place) -> bytes:
+        """Write an item; return the ids of its blobs."""
         self._note_labels(item)
         keep_id = is_cut(place[1].decode(errors="replace"))
-        return b"".join(self.source.store.add(part) for part in encode_item(item, keep_id=keep_id))
+        parts = list(encode_item(item, keep_id=keep_id))
+        oids = [self.source.store.add(part) for part in parts]
+        if self.source.tracks.any:
+            self.source.tracks.held.update(zip(oids, parts, strict=True))
+        return b"".join(oids)
 
     def _note_labels(self, item: Item) -> None:
         for note in item.annotations:

@@ -10,7 +10,7 @@ stored before it is whole. So a branch that moved on meanwhile is merged as it i
 decisions, and a process that is killed leaves either nothing or all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -20,20 +20,9 @@ from dvcs.merge import Counts, Options
 from dvcs.objects.gitobjects import Commit
 from dvcs.repository import copies, identity
 from dvcs.repository.carrying import Rewritten, carry_out, finish_pending, towards
-from dvcs.repository.conflicts import (
-    Merging,
-    Place,
-    abort,
-    begin,
-    is_under_way,
-    load,
-    refs_to,
-    save,
-    settle,
-    where_of,
-)
 from dvcs.repository.examining import clean_copies
-from dvcs.repository.history import merge_bases
+from dvcs.repository.gate import Proposal
+from dvcs.repository.history import is_ancestor, merge_bases
 from dvcs.repository.merge_bases import (
     Scratch,
     Version,
@@ -46,11 +35,24 @@ from dvcs.repository.merge_trees import merge_versions, merged_bases
 from dvcs.repository.message import with_trailer
 from dvcs.repository.oplog import HEAD, Move
 from dvcs.repository.refs import HEADS
-from dvcs.repository.snapshot import dataset_json, write_root
+from dvcs.repository.snapshot import Trees, dataset_json, write_root
+from dvcs.repository.underway import (
+    Merging,
+    Place,
+    abort,
+    begin,
+    is_under_way,
+    load,
+    refs_to,
+    refuse_second,
+    save,
+    settle,
+)
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.transaction import Transaction
+    from dvcs.repository.voting_report import Votes
 
 __all__ = ["Merged", "Request", "abort", "go_on", "is_under_way", "load", "merge"]
 
@@ -96,6 +98,8 @@ class Merged(NamedTuple):
     counts: Counts
     places: tuple[Place, ...] = ()
     copies: tuple[Rewritten, ...] = ()
+    votes: "Votes | None" = None
+    """What was found, where it was merged by vote."""
 
 
 class _Computed(NamedTuple):
@@ -103,6 +107,7 @@ class _Computed(NamedTuple):
 
     root: bytes
     plan: Plan
+    votes: "Votes | None" = None
 
 
 def merge(repo: "Repository", request: Request) -> Merged:
@@ -110,27 +115,23 @@ def merge(repo: "Repository", request: Request) -> Merged:
     Merge a revision into a branch.
 
     Working copies without changes become what the branch is then. Raises RevisionNotFound,
-    UsageError, DirtyWorkingCopy, BranchMoved, and RepositoryError where a merge is under way or the
-    two have no common history; nothing has changed then.
+    UsageError, DirtyWorkingCopy, BranchMoved, PolicyViolation, HookRefused, and RepositoryError
+    where a merge is under way or the two have no common history; nothing has changed then.
     """
     with copies.locked(repo):
         finish_pending(repo)
         settle(repo)
-        if is_under_way(repo):
-            raise RepositoryError(
-                f"a merge of '{load(repo).revision}' is under way",
-                hint="end it with 'dvcs merge --continue', or give it up with 'dvcs merge --abort'",
-            )
+        refuse_second(repo)
         found = repo.parse(request.revision)
         if found.source is not None:
             request = msgspec.structs.replace(request, only=(*request.only, found.source))
         branch = request.into if request.into is not None else repo.refs.head_branch()
-        ours = _tip(repo, branch)
+        ours = tip_of(repo, branch)
         if ours is None and request.into is not None:
             raise RevisionNotFound(
                 f"there is no branch '{branch}'", hint=f"make it with 'dvcs branch {branch}'"
             )
-        _check_selection(repo, request, found.oid)
+        check_selection(repo, request.only, request.excluded, found.oid)
         bases = [] if ours is None else merge_bases(repo.store, ours, found.oid)
         if found.oid in bases:
             return Merged("up to date", branch, ours or found.oid, ours, found.oid, Counts())
@@ -154,8 +155,8 @@ def merge(repo: "Repository", request: Request) -> Merged:
             excluded=request.excluded,
             squash=request.squash,
         )
-        _require_clean(repo, merging)
-        return _run(repo, merging, commit=request.commit, dry_run=request.dry_run)
+        require_clean(repo, merging)
+        return run(repo, merging, commit=request.commit, dry_run=request.dry_run)
 
 
 def go_on(repo: "Repository", *, message: str | None = None, dry_run: bool = False) -> Merged:
@@ -168,13 +169,13 @@ def go_on(repo: "Repository", *, message: str | None = None, dry_run: bool = Fal
     with copies.locked(repo):
         finish_pending(repo)
         settle(repo)
-        merging = load(repo)
+        merging = load(repo, "merge")
         if merging.branch is None and repo.refs.head_branch() is not None:
             raise RepositoryError(
                 "the merge began on no branch, and one is the current one now",
                 hint=f"go back with 'dvcs checkout {merging.ours[:10]}', or give it up",
             )
-        tip = _tip(repo, merging.branch)
+        tip = tip_of(repo, merging.branch)
         if tip is None:
             raise RepositoryError(
                 f"the branch '{merging.branch}' is gone", hint="give the merge up: --abort"
@@ -182,18 +183,21 @@ def go_on(repo: "Repository", *, message: str | None = None, dry_run: bool = Fal
         merging = msgspec.structs.replace(
             merging, ours=tip.hex(), message=message or merging.message
         )
-        _require_clean(repo, merging)
-        return _run(repo, merging, commit=True, dry_run=dry_run)
+        require_clean(repo, merging)
+        return run(repo, merging, commit=True, dry_run=dry_run)
 
 
-def _tip(repo: "Repository", branch: str | None) -> bytes | None:
+def tip_of(repo: "Repository", branch: str | None) -> bytes | None:
+    """Return where a branch is; None: HEAD."""
     return repo.refs.head_commit() if branch is None else repo.refs.read(HEADS + branch)
 
 
-def _check_selection(repo: "Repository", request: Request, theirs: bytes) -> None:
+def check_selection(
+    repo: "Repository", only: Iterable[str], excluded: Iterable[str], theirs: bytes
+) -> None:
     """Raise UsageError for a selector of a source that neither side has."""
     known = {*repo.snapshot(theirs).sources, *repo.snapshot(repo.refs.head_commit()).sources}
-    for one in (*request.only, *request.excluded):
+    for one in (*only, *excluded):
         if "*" not in one and not any(one == name or one.startswith(f"{name}/") for name in known):
             raise UsageError(
                 f"'{one}' is in no source",
@@ -201,21 +205,32 @@ def _check_selection(repo: "Repository", request: Request, theirs: bytes) -> Non
             )
 
 
-def _require_clean(repo: "Repository", merging: Merging) -> None:
+def require_clean(repo: "Repository", merging: Merging) -> None:
     """Refuse early where a working copy that the merge would rewrite has changes."""
     if not _is_current(repo, merging.branch):
         return
-    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
-    bases: list[bytes | None] = [*merge_bases(repo.store, ours, theirs)] or [None]
-    mine, yours, *before = (repo.snapshot(one).sources for one in (ours, theirs, *bases))
+    ours = bytes.fromhex(merging.ours)
+    sources = set().union(
+        *(_coming(repo, ours, bytes.fromhex(one)) for one in (merging.theirs, *merging.heads))
+    )
     concerned = [
         copy
         for copy in copies.load(repo.layout).values()
-        if copy.commit is not None
-        and yours.get(copy.source) != mine.get(copy.source)
-        and any(yours.get(copy.source) != one.get(copy.source) for one in before)
+        if copy.commit is not None and copy.source in sources
     ]
     clean_copies(repo, concerned, doing="the merge")
+
+
+def _coming(repo: "Repository", ours: bytes, theirs: bytes) -> set[str]:
+    """Return the sources that theirs has not as ours, nor as both had them."""
+    bases: list[bytes | None] = [*merge_bases(repo.store, ours, theirs)] or [None]
+    mine, yours, *before = (repo.snapshot(one).sources for one in (ours, theirs, *bases))
+    return {
+        name
+        for name in {*mine, *yours}
+        if yours.get(name) != mine.get(name)
+        and any(yours.get(name) != one.get(name) for one in before)
+    }
 
 
 def _is_current(repo: "Repository", branch: str | None) -> bool:
@@ -229,6 +244,10 @@ def _forward(
     repo: "Repository", request: Request, branch: str | None, ours: bytes | None, theirs: bytes
 ) -> Merged:
     moves = [_branch_move(branch, ours, theirs)]
+    commit = repo.store.commit(theirs)
+    new = Proposal("merge", branch, ours, commit.parents, commit.tree)
+    if not request.dry_run:
+        repo.gate.forward(new, theirs, Trees(repo.store))
     changes = towards(repo, theirs) if _is_current(repo, branch) else []
     done = carry_out(
         repo,
@@ -238,6 +257,8 @@ def _forward(
         doing="the merge",
         dry_run=request.dry_run,
     )
+    if not request.dry_run:
+        repo.gate.after_merge(new, theirs)
     at = (ours or theirs) if request.dry_run else theirs
     return Merged("fast-forward", branch, at, ours, theirs, Counts(), copies=done.copies)
 
@@ -250,22 +271,22 @@ def _branch_move(branch: str | None, old: bytes | None, new: bytes) -> Move:
 # -- three-way -----------------------------------------------------------------------------------
 
 
-def _run(repo: "Repository", merging: Merging, *, commit: bool, dry_run: bool) -> Merged:
+def run(repo: "Repository", merging: Merging, *, commit: bool, dry_run: bool) -> Merged:
     """Compute a merge; commit it where nothing is open, else keep what is."""
     ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
     with repo.transaction(branch=merging.branch, base=ours) as change:
         done = _computed(repo, change, merging)
-        merging = _with_found(merging, done.plan)
+        merging = merging.with_found(done.plan)
         places = merging.open()
         common = merging.branch, ours, ours, theirs, done.plan.counts, places
         if places or not commit:
             status: Status = "conflicts" if places else "ready"
             if not dry_run:
                 begin(repo, merging)
-            return Merged(status, *common)
+            return Merged(status, *common, votes=done.votes)
         if dry_run:
-            return Merged("merged", *common)
-        oid = _commit(repo, change, merging, done.root)
+            return Merged("merged", *common, votes=done.votes)
+        oid, new = _commit(repo, change, merging, done.root)
         moved = [*refs_to(repo, None), _branch_move(merging.branch, ours, oid)]
         if moved[:-1]:
             save(repo, merging)
@@ -273,12 +294,24 @@ def _run(repo: "Repository", merging: Merging, *, commit: bool, dry_run: bool) -
         command = f"merge {merging.revision}"
         carried = carry_out(repo, command, moved, changes, doing="the merge")
     repo.after_commit()
+    repo.gate.after_merge(new, oid, squash=len(new.parents) == 1)
     return Merged(
-        "merged", merging.branch, oid, ours, theirs, done.plan.counts, copies=carried.copies
+        "merged",
+        merging.branch,
+        oid,
+        ours,
+        theirs,
+        done.plan.counts,
+        copies=carried.copies,
+        votes=done.votes,
     )
 
 
 def _computed(repo: "Repository", change: "Transaction", merging: Merging) -> _Computed:
+    if merging.voting is not None:
+        from dvcs.repository.voting_round import voted
+
+        return _Computed(*voted(repo, change, merging))
     scratch = Scratch(repo.store, change.trees)
     ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
     selection = None
@@ -303,46 +336,39 @@ def _computed(repo: "Repository", change: "Transaction", merging: Merging) -> _C
     return _Computed(root, plan)
 
 
-def _with_found(merging: Merging, plan: Plan) -> Merging:
-    """Return a merge with the conflicts that were found, those decided too."""
-    places = tuple(
-        Place(
-            source=found.where[0],
-            subset=found.where[1],
-            id=found.where[2],
-            conflicts=found.conflicts,
-        )
-        for found in plan.found
-    )
-    undecided = {
-        (place.where, one.key)
-        for place in places
-        for one in place.conflicts
-        if one.decision is None
-    }
-    # A decision that does not fit any more (the branch moved on) is none.
-    decisions = {
-        name: kept
-        for name, held in merging.decisions.items()
-        if (
-            kept := {
-                key: one for key, one in held.items() if (where_of(name), key) not in undecided
-            }
-        )
-    }
-    labels = {name: {one.name: one.key for one in held} for name, held in plan.labels.items()}
-    return msgspec.structs.replace(merging, places=places, decisions=decisions, labels=labels)
-
-
-def _commit(repo: "Repository", change: "Transaction", merging: Merging, root: bytes) -> bytes:
-    ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
-    partly = merging.squash or merging.only or merging.excluded
-    parents = (ours,) if partly else (ours, theirs)
+def _commit(
+    repo: "Repository", change: "Transaction", merging: Merging, root: bytes
+) -> tuple[bytes, Proposal]:
+    """Make the commit, if policy and hooks have nothing against it; no branch moves yet."""
+    ours = bytes.fromhex(merging.ours)
+    parents = _parents(repo, merging)
     signature = identity.author(repo.layout)
-    text = with_trailer(message_of(merging), "merge", _arguments(merging))
-    oid = change.writer.commit(Commit(root, parents, signature, signature, text))
-    change.writer.publish()
-    return oid
+
+    def write(text: str) -> bytes:
+        whole = with_trailer(text, "merge", _arguments(merging))
+        oid = change.writer.commit(Commit(root, parents, signature, signature, whole))
+        change.writer.publish()
+        return oid
+
+    new = Proposal("merge", merging.branch, ours, parents, root)
+    oid, _ = repo.gate.admit(new, message_of(merging), write, change.trees, hook="pre-merge")
+    return oid, new
+
+
+def _parents(repo: "Repository", merging: Merging) -> tuple[bytes, ...]:
+    """Return the parents of a merge's commit; of several others, none that another one has."""
+    ours = bytes.fromhex(merging.ours)
+    if merging.squash or merging.only or merging.excluded:
+        return (ours,)
+    if merging.voting is None:
+        return ours, bytes.fromhex(merging.theirs)
+    sides = tuple(dict.fromkeys((ours, *(bytes.fromhex(one) for one in merging.heads))))
+    return tuple(
+        one
+        for one in sides
+        if one == ours
+        or not any(one != other and is_ancestor(repo.store, one, other) for other in sides)
+    )
 
 
 def message_of(merging: Merging) -> str:
@@ -351,7 +377,8 @@ def message_of(merging: Merging) -> str:
         return merging.message
     into = "" if merging.branch in (None, "main") else f" into {merging.branch}"
     part = " (a part)" if merging.only or merging.excluded else ""
-    return f"Merge {merging.revision}{into}{part}"
+    how = " by vote" if merging.voting is not None else ""
+    return f"Merge {merging.revision}{into}{how}{part}"
 
 
 def _arguments(merging: Merging) -> Mapping[str, Any]:
@@ -369,4 +396,8 @@ def _arguments(merging: Merging) -> Mapping[str, Any]:
     decided = sum(len(held) for held in merging.decisions.values())
     if decided:
         arguments["decisions"] = decided
+    if merging.voting is not None:
+        from dvcs.repository.voting_plan import described
+
+        return {**arguments, **described(merging)}
     return {**arguments, "revision": merging.revision}

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -92,7 +93,13 @@ def locked(layout: Layout) -> Iterator["Log"]:
 
 
 class Log:
-    """The operation log. Reading needs no lock; `locked` gives one that may write."""
+    """
+    The operation log. Reading needs no lock; `locked` gives one that may write.
+
+    `latest` is what this process did last: an interrupt that comes after it cannot prevent it.
+    """
+
+    latest: ClassVar[Operation | None] = None
 
     def __init__(self, layout: Layout) -> None:
         self._path = layout.operations
@@ -237,6 +244,7 @@ class Log:
             # It is done: where a full disk or an interrupt prevents it, `recover` says so.
             with suppress(OSError, KeyboardInterrupt):
                 self._append(_Line(done=operation.id), durable=False)
+        Log.latest = operation
         return operation
 
     def _take_back(self, moves: Sequence[Move]) -> None:

@@ -1,173 +1,365 @@
 """
-Revert and cherry-pick: what one commit changed, taken back or made again where HEAD is.
+Revert and cherry-pick: what commits changed, taken back or made again where HEAD is.
 
-Both are a graft (`grafting.py`) of the difference between a commit and its parent. Working copies
-of the sources concerned must be clean, and become what the new commit says.
+    revert, cherry_pick     one commit or several, each becomes a commit
+    go_on, skip             when the conflicts of one are decided; without it
+    abort                   give up, the commits made so far too
+
+Each is a graft (`grafting.py`) of the difference between a commit and its parent, computed anew
+when it goes on. Working copies of the sources concerned must be clean, and become what the new
+commit says. From the first conflict on, what is left to do is recorded (`underway.py`) together
+with each commit; before that, whoever is killed has whole commits and no more.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dvcs.errors import ConflictError, RepositoryError, UsageError
-from dvcs.merge import Strategy
-from dvcs.objects.gitobjects import Commit, Signature
-from dvcs.repository import checkout
-from dvcs.repository.diffing import paired
+import msgspec
+
+from dvcs.errors import RepositoryError, UsageError
+from dvcs.merge import Counts, Options, Strategy
+from dvcs.objects.gitobjects import Signature
+from dvcs.repository import checkout, copies, oplog
+from dvcs.repository.carrying import carry_out, finish_pending, towards
 from dvcs.repository.grafting import graft
-from dvcs.repository.merge_plan import Selection
+from dvcs.repository.merge_plan import Plan, Selection
 from dvcs.repository.message import parse
-from dvcs.repository.snapshot import Snapshot
-from dvcs.repository.transaction import Committed
+from dvcs.repository.oplog import HEAD, Move
+from dvcs.repository.pick_choice import chosen, ends, heads, parent, refuse_unknown
+from dvcs.repository.refs import HEADS
+from dvcs.repository.underway import (
+    Kind,
+    Merging,
+    Place,
+    begin,
+    load,
+    refs_to,
+    refuse_second,
+    save,
+    settle,
+    under_way,
+)
+from dvcs.repository.underway import abort as give_up
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
+__all__ = ["Picked", "Picks", "abort", "cherry_pick", "go_on", "revert", "skip"]
+
+
+class Picked(NamedTuple):
+    """One commit that was reverted or picked (`theirs`), and where the branch is after it."""
+
+    theirs: bytes
+    oid: bytes
+    changed: bool
+    """Whether there was anything to do; where not, no commit was made."""
+    counts: Counts
+
+
+class Picks(NamedTuple):
+    """
+    What became of a revert or cherry-pick.
+
+    `picked` is what was done, in order. `places` are the open conflicts of the one that comes next,
+    `stopped`; `left` counts the commits after that. `oid` is where the branch is.
+    """
+
+    operation: Kind
+    picked: tuple[Picked, ...]
+    oid: bytes
+    places: tuple[Place, ...] = ()
+    stopped: bytes | None = None
+    left: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether any commit was made (in a dry run: would be)."""
+        return any(one.changed for one in self.picked)
+
 
 def revert(
     repo: "Repository",
-    revision: str,
+    revisions: str | Sequence[str],
     *,
     message: str | None = None,
     mainline: int | None = None,
     strategy: Strategy = "three-way",
     dry_run: bool = False,
-) -> Committed:
+) -> Picks:
     """
-    Commit the opposite of what a commit changed.
+    Commit the opposite of what commits changed, one by one.
 
-    `mainline` is the parent (from 1) with which a merge is compared. Nothing left to revert:
-    `changed` is False. Raises RevisionNotFound; UsageError for a merge without `mainline`;
-    DirtyWorkingCopy; ConflictError where what it changed was changed since, and `strategy` (`ours`:
-    HEAD, `theirs`: the reverted state) does not decide.
+    `revisions` are commits or ranges (`A..B`, the newest is reverted first). `mainline` is the
+    parent (from 1) with which merges are compared. What was changed since stays open, in `places`:
+    then the revert is under way, unless `strategy` (`ours`: HEAD, `theirs`: the reverted state)
+    decides. Raises RevisionNotFound; UsageError for a merge without `mainline`; DirtyWorkingCopy;
+    RepositoryError where something is under way. Nothing has changed then.
     """
-    oid = repo.resolve(revision)
-    commit = repo.store.commit(oid)
-    parent = _parent(oid, commit, mainline)
-    subject = parse(commit.message).subject
-    text = message or f'Revert "{subject}"\n\nThis reverts commit {oid.hex()}.'
-    return _apply(
-        repo,
-        repo.snapshot(oid),
-        repo.snapshot(parent),
-        text,
+    wanted = chosen(repo, revisions, oldest_first=False)
+    if message and len(wanted) > 1:
+        raise UsageError(
+            f"one message for {len(wanted)} commits", hint="leave out --message, or revert one"
+        )
+    how = Merging(
         operation="revert",
-        arguments={"commit": oid.hex(), "mainline": mainline},
-        strategy=strategy,
-        dry_run=dry_run,
+        ours="",
+        theirs="",
+        revision="",
+        branch=None,
+        message=message,
+        mainline=mainline,
+        options=Options(strategy=strategy),
     )
+    return _start(repo, how, wanted, dry_run=dry_run)
 
 
 def cherry_pick(
     repo: "Repository",
-    revision: str,
+    revisions: str | Sequence[str],
     *,
     only: Sequence[str] = (),
     without: Sequence[str] = (),
     mainline: int | None = None,
     strategy: Strategy = "three-way",
     dry_run: bool = False,
-) -> Committed:
+) -> Picks:
     """
-    Commit what another commit changed, with its message and author.
+    Commit what other commits changed, with their messages and authors.
 
-    `only` and `without` choose changes by `SOURCE`, `SOURCE/SUBSET`, `SOURCE/SUBSET/ID` or patterns
-    with `*`; labels of a source that is chosen in part come along. Nothing new: `changed` is False.
-    Raises as `revert`, and UsageError where nothing was changed in what is chosen.
+    `revisions` are commits or ranges (`A..B`, the oldest is picked first). `only` and `without`
+    choose changes by `SOURCE`, `SOURCE/SUBSET`, `SOURCE/SUBSET/ID` or patterns with `*`; labels of
+    a source that is chosen in part come along. Returns and raises as `revert`, and UsageError where
+    nothing was changed in what is chosen.
     """
-    oid = repo.resolve(revision)
-    commit = repo.store.commit(oid)
-    parent = _parent(oid, commit, mainline)
-    base, theirs = repo.snapshot(parent), repo.snapshot(oid)
-    _refuse_unknown(base, theirs, (*only, *without), oid)
-    message = parse(commit.message)
-    return _apply(
-        repo,
-        base,
-        theirs,
-        f"{message.text}\n\n(cherry picked from commit {oid.hex()})",
+    wanted = chosen(repo, revisions, oldest_first=True)
+    how = Merging(
         operation="cherry-pick",
-        arguments={
-            "commit": oid.hex(),
-            "mainline": mainline,
-            "only": list(only) or None,
-            "except": list(without) or None,
-        },
-        select=Selection(tuple(only), tuple(without)) if only or without else None,
-        author=commit.author,
-        strategy=strategy,
-        dry_run=dry_run,
+        ours="",
+        theirs="",
+        revision="",
+        branch=None,
+        only=tuple(only),
+        excluded=tuple(without),
+        mainline=mainline,
+        options=Options(strategy=strategy),
+    )
+    refuse_unknown(repo, [oid for _, oid in wanted], how)
+    return _start(repo, how, wanted, dry_run=dry_run)
+
+
+def go_on(
+    repo: "Repository", kind: Kind, *, message: str | None = None, dry_run: bool = False
+) -> Picks:
+    """
+    Commit the revert or cherry-pick under way, if its conflicts are decided, and do what is left.
+
+    Raises as `revert`, and RepositoryError where none is under way, or another branch is the
+    current one than when it began.
+    """
+    merging = _resumed(repo, kind)
+    merging = msgspec.structs.replace(merging, message=message or merging.message)
+    return _run(repo, merging, dry_run=dry_run, recorded=True)
+
+
+def skip(repo: "Repository", kind: Kind) -> Picks:
+    """Leave out the commit at which a revert or cherry-pick has stopped, and do what is left."""
+    merging = _resumed(repo, kind)
+    if not merging.todo:
+        oplog.change(repo.layout, f"{kind} --skip", refs_to(repo, None))
+        return Picks(kind, (), _head(repo))
+    after = _next(merging, _head(repo))
+    begin(repo, after)
+    return _run(repo, after, recorded=True)
+
+
+def abort(repo: "Repository", kind: Kind) -> bool:
+    """
+    Give up the revert or cherry-pick under way, with the commits that it has made so far.
+
+    Returns whether all is as before it began: where somebody else has moved the branch since, it
+    stays where it is. Raises RepositoryError where none is under way; DirtyWorkingCopy.
+    """
+    with copies.locked(repo):
+        finish_pending(repo)
+        settle(repo)
+        try:
+            merging = load(repo, kind)
+        except RepositoryError:
+            if under_way(repo) != kind:
+                raise
+            give_up(repo, kind)  # its record is damaged
+            return False
+        head = repo.refs.head_commit()
+        here = merging.branch == repo.refs.head_branch()
+        if not here or head is None or head.hex() != merging.last or merging.began is None:
+            give_up(repo, kind)
+            return merging.last == merging.began
+        moves = refs_to(repo, None)
+        began = bytes.fromhex(merging.began)
+        if began != head:
+            name = HEAD if merging.branch is None else HEADS + merging.branch
+            moves.append(Move(name, head.hex(), merging.began))
+        changes = towards(repo, began) if began != head else []
+        carry_out(repo, f"{kind} --abort", moves, changes, doing=f"giving up the {kind}")
+    return True
+
+
+# -- one after the other -------------------------------------------------------------------------
+
+
+def _head(repo: "Repository") -> bytes:
+    head = repo.refs.head_commit()
+    if head is None:
+        raise RepositoryError("there is no commit here yet", hint="go to a branch that has some")
+    return head
+
+
+def _start(
+    repo: "Repository", how: Merging, wanted: list[tuple[str, bytes]], *, dry_run: bool
+) -> Picks:
+    if dry_run and len(wanted) > 1:
+        raise UsageError("--dry-run is for one commit", hint="the second may build on the first")
+    settle(repo)
+    refuse_second(repo)
+    head = _head(repo)
+    for _, oid in wanted:
+        parent(oid, repo.store.commit(oid), how.mainline)
+    oids = [oid for _, oid in wanted]
+    merging = msgspec.structs.replace(
+        how,
+        ours=head.hex(),
+        theirs=oids[0].hex(),
+        revision=wanted[0][0],
+        branch=repo.refs.head_branch(),
+        todo=tuple(oid.hex() for oid in oids[1:]),
+        heads=heads(repo, oids[1:]),
+        began=head.hex(),
+        last=head.hex(),
+    )
+    return _run(repo, merging, dry_run=dry_run)
+
+
+def _resumed(repo: "Repository", kind: Kind) -> Merging:
+    settle(repo)
+    merging = load(repo, kind)
+    if merging.branch != repo.refs.head_branch():
+        began = f"'{merging.branch}'" if merging.branch else "no branch"
+        back = merging.branch or merging.ours[:10]
+        raise RepositoryError(
+            f"the {kind} began on {began}, and that is not the current one now",
+            hint=f"go back with 'dvcs checkout {back}', or give it up: 'dvcs {kind} --abort'",
+        )
+    return merging
+
+
+def _next(merging: Merging, tip: bytes) -> Merging:
+    """Return what comes after the commit in hand."""
+    first, *todo = merging.todo
+    return msgspec.structs.replace(
+        merging,
+        ours=tip.hex(),
+        last=tip.hex(),
+        theirs=first,
+        revision=first[:10],
+        todo=tuple(todo),
+        message=None,
+        places=(),
+        decisions={},
+        labels={},
     )
 
 
-def _parent(oid: bytes, commit: Commit, mainline: int | None) -> bytes | None:
-    parents, short = commit.parents, oid.hex()[:10]
-    if mainline is not None:
-        if not 1 <= mainline <= len(parents):
-            raise UsageError(f"{short} has no parent {mainline}", hint=f"it has {len(parents)}")
-        return parents[mainline - 1]
-    if len(parents) > 1:
-        raise UsageError(
-            f"{short} is a merge: what it changed depends on the parent",
-            hint="say which counts with -m 1 (the branch that it was merged into) or -m 2",
-        )
-    return parents[0] if parents else None
-
-
-def _refuse_unknown(base: Snapshot, theirs: Snapshot, selectors: Sequence[str], oid: bytes) -> None:
-    if not selectors:
-        return
-    changed = [
-        (source, one.subset, one.id)
-        for source in sorted(base.sources.keys() | theirs.sources.keys())
-        for pair in paired(base, theirs, source)
-        for one in pair
-        if one is not None
-    ]
-    for text in selectors:
-        one = Selection(only=(text,))
-        if not any(one.item(*name) for name in changed):
-            raise UsageError(
-                f"{oid.hex()[:10]} changed nothing in '{text}'",
-                hint=f"items are SOURCE/SUBSET/ID; see 'dvcs show {oid.hex()[:10]}'",
-            )
+def _run(
+    repo: "Repository", merging: Merging, *, dry_run: bool = False, recorded: bool = False
+) -> Picks:
+    """Do the commit in hand and those after it, up to the first that has conflicts."""
+    picked: list[Picked] = []
+    while True:
+        with repo.gate.postponing():
+            one, found = _apply(repo, merging, dry_run=dry_run, recorded=recorded)
+        places, kind = found.open(), merging.operation
+        if places:
+            if not dry_run:
+                begin(repo, found)
+            stopped = bytes.fromhex(merging.theirs)
+            return Picks(kind, tuple(picked), one.oid, places, stopped, len(merging.todo))
+        picked.append(one)
+        if not merging.todo:
+            return Picks(kind, tuple(picked), one.oid)
+        merging = _next(merging, one.oid)
 
 
 def _apply(
-    repo: "Repository",
-    base: Snapshot,
-    theirs: Snapshot,
-    message: str,
-    *,
-    operation: str,
-    arguments: Mapping[str, Any],
-    strategy: Strategy,
-    dry_run: bool,
-    select: Selection | None = None,
-    author: Signature | None = None,
-) -> Committed:
-    if repo.refs.head_commit() is None:
-        raise RepositoryError("there is no commit here yet", hint="go to a branch that has some")
+    repo: "Repository", merging: Merging, *, dry_run: bool, recorded: bool
+) -> tuple[Picked, Merging]:
+    """
+    Do one commit, unless it has conflicts; return it with what was found.
+
+    What is `recorded` becomes the next commit's, or ends, in the operation that moves the branch.
+    """
+    base, theirs = ends(repo, merging)
     names = base.sources.keys() | theirs.sources.keys()
     touched = [one for one in names if base.sources.get(one) != theirs.sources.get(one)]
-    doing = f"the {operation}"
-    checkout.require_clean(repo, touched, doing=doing)
-    try:
-        with repo.transaction() as change:
-            graft(change, base, theirs, select=select, strategy=strategy, doing=doing)
-            if dry_run:
-                differs = (change.sources, change.policy) != (
-                    change.before.sources,
-                    change.before.policy,
-                )
-                return Committed(change.base or b"", change.sources, changed=differs)
-            command = f"{operation} {arguments['commit'][:10]}"
-            done = change.commit(
-                message, operation=operation, arguments=arguments, command=command, author=author
-            )
-    except ConflictError as error:
-        raise ConflictError(
-            str(error), hint="nothing was changed; decide with -X ours or -X theirs, or by hand"
-        ) from None
-    if done.changed:
-        checkout.update_copies(repo)
-    return done
+    checkout.require_clean(repo, touched, doing=f"the {merging.operation}")
+    select = None
+    if merging.only or merging.excluded:
+        select = Selection(merging.only, merging.excluded)
+    plan = Plan(merging.options, merging.by_where(), select)
+    oid = bytes.fromhex(merging.theirs)
+    with repo.transaction() as change:
+        graft(change, base, theirs, plan)
+        tip = change.base or b""
+        found = msgspec.structs.replace(merging, ours=tip.hex()).with_found(plan)
+        before = change.before
+        differs = (change.sources, change.policy) != (before.sources, before.policy)
+        if found.open() or dry_run or not differs:
+            if recorded and not (found.open() or dry_run):
+                _advance(repo, found, tip)
+            return Picked(oid, tip, differs, plan.counts), found
+
+        def moves(made: bytes) -> list[Move]:
+            """Return what becomes of the record, once the commit's id is known."""
+            after = _next(found, made) if found.todo else None
+            save(repo, after or found)
+            return refs_to(repo, after)
+
+        text, author = _message(repo, found)
+        done = change.commit(
+            text,
+            operation=merging.operation,
+            arguments=_arguments(found),
+            command=f"{merging.operation} {merging.theirs[:10]}",
+            author=author,
+            moves=moves if recorded else None,
+        )
+    checkout.update_copies(repo)
+    return Picked(oid, done.oid, done.changed, plan.counts), found
+
+
+def _advance(repo: "Repository", merging: Merging, tip: bytes) -> None:
+    """Go on to the next commit where the one in hand changed nothing, or end."""
+    if merging.todo:
+        begin(repo, _next(merging, tip))
+    else:
+        oplog.change(repo.layout, f"{merging.operation} (nothing left)", refs_to(repo, None))
+
+
+def _message(repo: "Repository", merging: Merging) -> tuple[str, Signature | None]:
+    """Return the new commit's message, and its author if that is another than who commits."""
+    commit = repo.store.commit(bytes.fromhex(merging.theirs))
+    said = parse(commit.message)
+    if merging.operation == "revert":
+        text = f'Revert "{said.subject}"\n\nThis reverts commit {merging.theirs}.'
+        return merging.message or text, None
+    text = f"{merging.message or said.text}\n\n(cherry picked from commit {merging.theirs})"
+    return text, commit.author
+
+
+def _arguments(merging: Merging) -> Mapping[str, Any]:
+    arguments: dict[str, Any] = {"commit": merging.theirs, "mainline": merging.mainline}
+    if merging.operation == "cherry-pick":
+        arguments["only"] = list(merging.only) or None
+        arguments["except"] = list(merging.excluded) or None
+    decided = sum(len(held) for held in merging.decisions.values())
+    return {**arguments, "decisions": decided} if decided else arguments

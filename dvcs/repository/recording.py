@@ -17,7 +17,7 @@ from dvcs.names import is_cut, quote
 from dvcs.objects.gitobjects import Commit
 from dvcs.objects.items import encode_item
 from dvcs.projection import Rule
-from dvcs.repository import copies, identity
+from dvcs.repository import copies, identity, policy_file
 from dvcs.repository.bringback import difference
 from dvcs.repository.carrying import attach, last_operation, rewrite_now
 from dvcs.repository.copies import CopyChange, Remembered
@@ -27,6 +27,7 @@ from dvcs.repository.ingest import MediaMode, MediaTaker, ingest
 from dvcs.repository.labels import united_by_key
 from dvcs.repository.message import with_trailer
 from dvcs.repository.placing import rebased_stamp
+from dvcs.repository.policy_file import NAME
 from dvcs.repository.rebasing import BothChanged, Rebase
 from dvcs.repository.rendering import Name, Rendering
 from dvcs.repository.snapshot import SourceInfo, SourceTree, dataset_json, write_root
@@ -50,9 +51,10 @@ def record(
     *,
     partial: bool = False,
     settled: bool = True,
+    policy: policy_file.Look | None = None,
 ) -> Committed:
     """
-    Commit what was found in working copies; for who holds the copies' lock.
+    Commit what was found in working copies (and in `dvcs.toml`); for who holds the copies' lock.
 
     With `partial` a copy has more changes than those in `found`; without `settled` its files are
     not what is committed (a rule decided about conflicts). Raises BranchMoved where the branch
@@ -61,11 +63,12 @@ def record(
     with repo.transaction() as change:
         recorded = [recorded_as(repo, change, one, partial=partial) for one in found]
         names = [one.found.copy.source for one in recorded]
+        toml = None if policy is None else policy_file.stage(change, policy)
         done = change.commit(
             message,
             operation="commit",
-            arguments={"sources": names},
-            command=f"commit {', '.join(names)}",
+            arguments={"sources": names, **({} if toml is None else {"policy": True})},
+            command=f"commit {', '.join([*names, *([] if toml is None else [NAME])])}",
         )
         bases = [_base(repo, change, one, done, message) for one in recorded]
         if any(base != done.oid for base in bases):
@@ -74,9 +77,11 @@ def record(
     changes = [
         _settle(repo, one, base, whole=whole) for one, base in zip(recorded, bases, strict=True)
     ]
+    if toml is not None:
+        policy_file.settle(repo.layout, toml.new)
     operation = last_operation(repo, done.oid) if done.changed else None
     if operation is not None:
-        what = Remembered(changes=tuple(changes), rewrote=False)
+        what = Remembered(changes=tuple(changes), rewrote=False, policy=toml)
         copies.remember(repo.layout, operation.id, what)
     if whole:
         _bring_up(repo, done, recorded)
@@ -88,7 +93,7 @@ def recorded_as(
 ) -> _Recorded:
     source = found.copy.source
     if found.difference is None:
-        if source in change.sources:
+        if source in change.sources and not _is_from(change, found):
             raise BranchMoved(
                 f"the branch has a source '{source}' by now, and '{found.copy.path}' was added"
                 " under that name",
@@ -115,6 +120,12 @@ def recorded_as(
         ) from None
     change.sources[source] = merged[source]
     return _Recorded(found, mine)
+
+
+def _is_from(change: Transaction, found: Examined) -> bool:
+    """Tell whether a source came from this very folder: who recorded it was killed right after."""
+    info = change.before.info(found.copy.source)
+    return (info.origin, info.format) == (found.copy.path, found.copy.format)
 
 
 def _ingest(repo: "Repository", change: Transaction, found: Examined) -> None:

@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dvcs.errors import ConflictError, RepositoryError, UsageError
+from dvcs.merge import Options
 from dvcs.objects.gitobjects import Commit
-from dvcs.repository import copies, locks, oplog
+from dvcs.repository import copies, locks, oplog, underway
 from dvcs.repository.carrying import carry_out, finish_pending, rewrite_now
 from dvcs.repository.copies import Copy, CopyChange
 from dvcs.repository.examining import Examined, clean_copies, examine
-from dvcs.repository.grafting import graft
+from dvcs.repository.grafting import graft, refuse_open
+from dvcs.repository.merge_plan import Plan
 from dvcs.repository.message import parse
 from dvcs.repository.oplog import Move, Operation
 from dvcs.repository.placing import rebased_stamp
 from dvcs.repository.recording import recorded_as
+from dvcs.repository.underway import Merging, Place
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -132,7 +135,7 @@ def _put_aside(
             recorded_as(repo, change, one, partial=False)
         names = [one.copy.source for one in changed]
         oid = change.aside(message, operation="stash", arguments={"sources": names})
-        if known_as is not None and repo.tree_of(oid) == repo.tree_of(known_as):
+        if known_as is not None and _same(repo, oid, known_as):
             oid = known_as
         carry_out(
             repo,
@@ -148,29 +151,98 @@ def _put_aside(
         )
 
 
-def pop(repo: "Repository", number: int = 0) -> Stash:
+class Popped(NamedTuple):
+    """What became of a pop: the stash, and the conflicts that it waits for (then it is kept)."""
+
+    stash: Stash
+    places: tuple[Place, ...] = ()
+
+
+def _same(repo: "Repository", oid: bytes, other: bytes) -> bool:
+    """Tell whether two stashes change the same versions to the same."""
+    one, two = repo.store.commit(oid), repo.store.commit(other)
+    return (one.tree, one.parents) == (two.tree, two.parents)
+
+
+def pop(repo: "Repository", number: int = 0) -> Popped:
     """
     Make what was put aside again a change of the working copies, and forget it.
 
-    Raises UsageError where there is none of that number; DirtyWorkingCopy where a copy concerned
-    has changes; RepositoryError where a source has no working copy; ConflictError where its version
-    has changed in the same places. Then nothing has changed, and it stays.
+    Where their version has changed in the same places, the pop is under way until these are
+    decided; files stay as they are. Raises UsageError where there is none of that number;
+    DirtyWorkingCopy where a copy concerned has changes; RepositoryError where a source has no
+    working copy, or something is under way. Then nothing has changed, and it stays.
     """
     with copies.locked(repo):
         finish_pending(repo)
+        underway.settle(repo)
+        underway.refuse_second(repo)
         found = get(repo, number)
-        back = [Move(found.ref, found.oid.hex(), None)]
-        touched = _lay(repo, found.oid, "stash pop")
-        oplog.change(repo.layout, "stash pop", back, copies=_logged(touched))
-    return found
+        merging = Merging(
+            operation="stash pop",
+            ours=repo.resolve("HEAD").hex(),
+            theirs=found.oid.hex(),
+            revision=found.message.partition("\n")[0],
+            branch=repo.refs.head_branch(),
+            stash=found.ref,
+        )
+        return _pop(repo, found, merging)
+
+
+def go_on(repo: "Repository") -> Popped:
+    """
+    Take up what the pop under way is about, if its conflicts are decided.
+
+    Raises as `pop`, and RepositoryError where none is under way.
+    """
+    with copies.locked(repo):
+        finish_pending(repo)
+        underway.settle(repo)
+        merging = underway.load(repo, "stash pop")
+        found = next((one for one in stashes(repo) if one.oid.hex() == merging.theirs), None)
+        if found is None:
+            raise RepositoryError(
+                "what was put aside is gone", hint="give it up with 'dvcs stash pop --abort'"
+            )
+        return _pop(repo, found, merging)
+
+
+def abort(repo: "Repository") -> None:
+    """Give up the pop under way: what was put aside stays. Raises RepositoryError."""
+    underway.abort(repo, "stash pop")
+
+
+def _pop(repo: "Repository", found: Stash, merging: Merging) -> Popped:
+    plan = Plan(merging.options, merging.by_where())
+    with locks.shared(repo.layout.writers):  # keeps gc away until the copies are written
+        laid = _computed(repo, found.oid, "stash pop", plan)
+        merging = merging.with_found(plan)
+        if places := merging.open():
+            underway.begin(repo, merging)
+            return Popped(found, places)
+        _write(repo, laid)
+    ends = underway.refs_to(repo, None)
+    if ends:
+        underway.save(repo, merging)
+    back = [Move(found.ref, found.oid.hex(), None), *ends]
+    oplog.change(repo.layout, "stash pop", back, copies=_logged(laid.touched))
+    return Popped(found)
 
 
 def _logged(touched: Sequence[Copy]) -> dict[str, tuple[str | None, str | None]]:
     return {copy.source: (copy.commit, copy.commit) for copy in touched}
 
 
-def _lay(repo: "Repository", oid: bytes, doing: str) -> list[Copy]:
-    """Make what a stash changed in the files of the working copies; return these."""
+class _Laid(NamedTuple):
+    """What a stash makes of working copies: those concerned, and what is to be written."""
+
+    touched: list[Copy]
+    changes: list[CopyChange]
+    records: list[Copy]
+
+
+def _computed(repo: "Repository", oid: bytes, doing: str, plan: Plan) -> _Laid:
+    """Compute what a stash makes of the working copies; `plan` collects conflicts."""
     parents = repo.store.commit(oid).parents
     base, theirs = repo.snapshot(parents[0] if parents else None), repo.snapshot(oid)
     names = base.sources.keys() | theirs.sources.keys()
@@ -180,24 +252,26 @@ def _lay(repo: "Repository", oid: bytes, doing: str) -> list[Copy]:
         if base.sources.get(one) != theirs.sources.get(one)
     ]
     clean_copies(repo, touched, doing=f"'{doing}'")
-    changes: list[CopyChange] = []
-    records: list[Copy] = []
-    with locks.shared(repo.layout.writers):  # keeps gc away until the copies are written
-        for copy in touched:
-            home = _home(repo, copy)
-            with repo.transaction(base=home.base) as change:
-                graft(change, base, theirs, sources=(copy.source,), doing=f"'{doing}'")
-                if change.sources == change.before.sources:
-                    continue  # it is in there already
-                made = change.aside(doing, operation="stash")
-            new = msgspec.structs.replace(copy, commit=made.hex(), written=True)
-            changes.append(CopyChange(copy, new))
-            records.append(msgspec.structs.replace(home, written=True))
-        rewrite_now(repo, changes)
-    for record in records:
+    laid = _Laid(touched, [], [])
+    for copy in touched:
+        home = _home(repo, copy)
+        with repo.transaction(base=home.base) as change:
+            graft(change, base, theirs, plan, sources=(copy.source,))
+            if change.sources == change.before.sources or plan.is_open:
+                continue  # it is in there already, or is not to be written yet
+            made = change.aside(doing, operation="stash")
+        new = msgspec.structs.replace(copy, commit=made.hex(), written=True)
+        laid.changes.append(CopyChange(copy, new))
+        laid.records.append(msgspec.structs.replace(home, written=True))
+    return laid
+
+
+def _write(repo: "Repository", laid: _Laid) -> None:
+    """Make what a stash changed in the files of the working copies."""
+    rewrite_now(repo, laid.changes)
+    for record in laid.records:
         copies.save(repo.layout, record)
         rebased_stamp(repo, record)
-    return touched
 
 
 def _home(repo: "Repository", copy: Copy) -> Copy:
@@ -231,16 +305,22 @@ def take_back(
     """
     Undo a push (the changes come back to the files) or a pop (they are put aside again).
 
-    For who holds the copies' lock. What was changed since a pop is put aside too. Raises as `push`
-    and `pop`.
+    For who holds the copies' lock. What was changed since a pop is put aside too, and so are the
+    decisions that it took: there is nothing left to decide then. Raises as `push` and `pop`, and
+    ConflictError where what comes back does not fit any more.
     """
+    back = [one for one in back if one.name.startswith(STASHES)]
     (move,) = back
     if dry_run:
         return
     if move.new is None:
         assert move.old is not None  # noqa: S101 - a stash that was made
-        touched = _lay(repo, bytes.fromhex(move.old), name)
-        oplog.change(repo.layout, name, back, copies=_logged(touched), undoes=operation.id)
+        plan = Plan(Options())
+        with locks.shared(repo.layout.writers):  # keeps gc away until the copies are written
+            laid = _computed(repo, bytes.fromhex(move.old), name, plan)
+            refuse_open(plan, f"'{name}'")
+            _write(repo, laid)
+        oplog.change(repo.layout, name, back, copies=_logged(laid.touched), undoes=operation.id)
         return
     oid = bytes.fromhex(move.new)
     known = copies.load(repo.layout)

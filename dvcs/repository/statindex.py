@@ -22,7 +22,8 @@ from pathlib import Path
 import msgspec
 
 from dvcs.errors import FormatError, RepositoryError
-from dvcs.files.source import IGNORED, IGNORED_FOLDERS
+from dvcs.files.folders import IGNORED_FOLDERS
+from dvcs.files.source import IGNORED
 from dvcs.objects._durable import create_temp, write_atomic
 from dvcs.repository.ignore import Ignore
 
@@ -147,7 +148,8 @@ def fs_clock(folder: Path) -> int:
         return os.fstat(fd).st_mtime_ns
     finally:
         os.close(fd)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # then it is cleared away later
+            path.unlink(missing_ok=True)
 
 
 def settled_clock(folder: Path, newest: int) -> int:

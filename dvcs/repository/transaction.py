@@ -4,15 +4,17 @@ A commit, from staging to success: the protocol that no crash and no other write
     1. share the lock against gc for the whole operation
     2. media durable
     3. items, trees and the commit durable, in packs
-    4. under the lock: journal, then the ref by compare-and-swap (`oplog.py`)
-    5. success
+    4. policy and hooks have nothing against it (`gate.py`)
+    5. under the lock: journal, then the ref by compare-and-swap (`oplog.py`)
+    6. success
 
 A commit derives from the revision that it was made from. Where its branch moved meanwhile,
 sources that it did not touch come from the new tip; in a source that both changed, items are
-merged where only one side changed each; else BranchMoved is raised and nothing has changed.
+merged where only one side changed each; else BranchMoved is raised and nothing has changed. What
+was made anew then is judged anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -28,6 +30,7 @@ from dvcs.objects.gitobjects import Commit, Signature
 from dvcs.objects.items import encode_labels
 from dvcs.objects.media import MediaWriter
 from dvcs.repository import identity, locks, oplog
+from dvcs.repository.gate import Proposal
 from dvcs.repository.message import with_trailer
 from dvcs.repository.rebasing import BothChanged, Rebase
 from dvcs.repository.refs import HEADS, check_name
@@ -42,6 +45,9 @@ from dvcs.repository.snapshot import (
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
+
+ATTEMPTS = 20
+"""How often a commit that policy or hooks judge is made anew because its branch moved meanwhile."""
 
 Changes = Mapping[str, Mapping[bytes, bytes | None]]
 """Items to set (blobs) or remove (None): subset → quoted name → blobs."""
@@ -69,7 +75,7 @@ class Transaction:
         self.branch = None if branch is None else check_name(branch)
         self.base = base
         self._media: MediaWriter | None = None
-        self._committed = False
+        self._done: tuple[Proposal, bytes] | None = None
         with ExitStack() as stack:
             stack.enter_context(locks.shared(repo.layout.writers))
             self.writer = stack.enter_context(repo.store.writer())
@@ -89,8 +95,9 @@ class Transaction:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
-        if self._committed:  # without the lock: what follows would wait for it
+        if self._done is not None:  # without the lock: what follows would wait for it
             self.repo.after_commit()
+            self.repo.gate.after_commit(*self._done)
 
     # Staging
 
@@ -149,45 +156,60 @@ class Transaction:
         copies: Mapping[str, tuple[str | None, str | None]] | None = None,
         allow_empty: bool = False,
         author: Signature | None = None,
+        moves: Callable[[bytes], Sequence[oplog.Move]] | None = None,
     ) -> Committed:
         """
         Make the commit and move the branch, durably.
 
-        `author` is who made the change, where that is not who commits it. Raises BranchMoved where
-        the branch moved and both sides changed the same items.
+        `author` is who made the change, where that is not who commits it. `moves` returns, for the
+        commit made, what other refs move together with the branch. Raises BranchMoved where
+        the branch moved and both sides changed the same items, PolicyViolation and HookRefused.
         """
         if self._media is not None:
             self._media.publish()
         root = self._root(self.before, self.sources, self.policy)
         if not allow_empty and parents is None and root == self.before.root:
             return Committed(self.base or b"", self.sources, changed=False)
-        text = with_trailer(message, operation, arguments or {})
         signature = identity.author(self.repo.layout)
 
-        def write(tree: bytes, onto: tuple[bytes, ...]) -> bytes:
-            oid = self.writer.commit(Commit(tree, onto, author or signature, signature, text))
+        def write(text: str) -> bytes:
+            whole = with_trailer(text, operation, arguments or {})
+            commit = Commit(root, onto, author or signature, signature, whole)
+            oid = self.writer.commit(commit)
             self.writer.publish()
             return oid
 
-        # Once without the lock, so that nobody waits for the disk; again only if it came too late.
-        tip = self._tip()
-        sources = self.sources
-        if parents is not None or tip == self.base:
-            oid = write(root, parents if parents is not None else _only(self.base))
-            tip = self.base
-        else:
-            sources, root = self._rebased(tip)
-            oid = write(root, _only(tip))
-        with oplog.locked(self.repo.layout) as log:
-            now = self._tip()
-            if now != tip:
-                if parents is not None:
-                    raise self._moved(now)
-                sources, root = self._rebased(now)
-                oid = write(root, _only(now))
-            log.change(command or operation, self._moves(now, oid), copies=copies)
-        self._committed = True
-        return Committed(oid, sources, changed=True)
+        # Without the lock, so that nobody waits for the disk or for hooks.
+        tip, sources = self.base, self.sources
+        if parents is None and (now := self._tip()) != tip:
+            tip, (sources, root) = now, self._rebased(now)
+        for attempt in range(ATTEMPTS):
+            onto = parents if parents is not None else _only(tip)
+            new = Proposal(operation, self.branch, tip, onto, root)
+            oid, message = self.repo.gate.admit(
+                new, message, write, self.trees, ask_message=not attempt
+            )
+            with oplog.locked(self.repo.layout) as log:
+                now = self._tip()
+                if now != tip:
+                    if parents is not None:
+                        raise self._moved(now)
+                    tip, (sources, root) = now, self._rebased(now)
+                    if self._is_judged(now):
+                        continue
+                    onto = _only(now)
+                    new = new._replace(before=now, parents=onto, tree=root)
+                    oid = write(message)
+                others = moves(oid) if moves is not None else ()
+                log.change(command or operation, [*others, *self._moves(now, oid)], copies=copies)
+            self._done = new, oid
+            return Committed(oid, sources, changed=True)
+        raise self._moved(tip)
+
+    def _is_judged(self, tip: bytes | None) -> bool:
+        """Tell whether policy or hooks have a say in what is made on a commit."""
+        policies = (self.policy, self.before.policy, self.repo.snapshot(tip).policy)
+        return any(policies) or self.repo.gate.is_guarded("pre-commit", "commit-msg")
 
     def aside(
         self, message: str, *, operation: str, arguments: Mapping[str, Any] | None = None
@@ -227,7 +249,12 @@ class Transaction:
             sources = Rebase(self.trees, self.writer, self.before).onto(onto, self.sources)
         except BothChanged as error:
             raise self._moved(tip, error.args[0]) from None
-        policy = onto.policy if self.policy == self.before.policy else self.policy
+        if self.policy == self.before.policy:
+            policy = onto.policy
+        elif onto.policy in (self.before.policy, self.policy):
+            policy = self.policy
+        else:
+            raise self._moved(tip, "dvcs.toml")
         return sources, self._root(onto, sources, policy)
 
     def _moved(self, tip: bytes | None, where: str = "") -> BranchMoved:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dvcs.errors import RepositoryError
-from dvcs.repository import copies, oplog, stash
+from dvcs.repository import copies, oplog, policy_file, stash
 from dvcs.repository.carrying import carry_out, finish_pending
 from dvcs.repository.copies import Copy, CopyChange, Remembered
 from dvcs.repository.oplog import Log, Move, Operation
+from dvcs.repository.policy_file import PolicyChange
 from dvcs.repository.refs import REMOTES
 from dvcs.repository.stash import STASHES
 
@@ -87,6 +88,7 @@ def _unrecord(
             changes.append(CopyChange(now, one.old))
     if dry_run:
         return
+    toml = _unrecorded(repo, remembered.policy)
     done = oplog.change(
         repo.layout,
         _name(operation),
@@ -101,7 +103,17 @@ def _unrecord(
     for one in changes:
         if one.new is not None:
             copies.save(repo.layout, one.new)
-    copies.remember(repo.layout, done.id, Remembered(changes=tuple(changes), rewrote=False))
+    if toml is not None:
+        policy_file.settle(repo.layout, toml.new)
+    what = Remembered(changes=tuple(changes), rewrote=False, policy=toml)
+    copies.remember(repo.layout, done.id, what)
+
+
+def _unrecorded(repo: "Repository", change: PolicyChange | None) -> PolicyChange | None:
+    """Return what becomes of the base of `dvcs.toml`; nothing where it has gone its own way."""
+    if change is None or policy_file.look(repo).base != change.new:
+        return None
+    return PolicyChange(change.new, change.old)
 
 
 def _same(now: Copy, then: Copy) -> bool:

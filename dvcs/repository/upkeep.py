@@ -105,7 +105,8 @@ def leftovers(repo: "Repository") -> Iterator[Path]:
     They are leftovers only where nobody writes: then they may be removed.
     """
     git = repo.layout.git
-    for folder in (git, repo.layout.state, repo.layout.copies, repo.media.root):
+    state = repo.layout.state
+    for folder in (git, state, state / "merge", repo.layout.copies, repo.media.root):
         if folder.is_dir():
             yield from folder.glob(f"{TEMP_PREFIX}*")
     for folder, pause in ((repo.store.pack_folder, GITS_PAUSE), (repo.media.packs_folder, 0.0)):

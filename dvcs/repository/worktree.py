@@ -14,10 +14,10 @@ import msgspec
 
 from dvcs.compare import ItemChange, Summary, summarise
 from dvcs.errors import DvcsError, Locked, RepositoryError, UsageError
-from dvcs.files.source import IGNORED_FOLDERS
+from dvcs.files.folders import IGNORED_FOLDERS
 from dvcs.model import Dataset, Labels
 from dvcs.projection import Rule
-from dvcs.repository import copies, ignore
+from dvcs.repository import copies, ignore, policy_file
 from dvcs.repository.carrying import finish_pending, recover, rewrite_now
 from dvcs.repository.copies import Copy, CopyChange
 from dvcs.repository.difference import ItemConflict
@@ -88,7 +88,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     `branch` is None where HEAD is detached, `head` (hex) where there is no commit. `unfinished`
     says what keeps a rewrite of working copies from its end. `untracked` are folders beside the
-    working copies, which could be added.
+    working copies, which could be added. `policy` is about `dvcs.toml`.
     """
 
     branch: str | None
@@ -96,12 +96,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     copies: tuple[CopyStatus, ...]
     unfinished: str = ""
     untracked: tuple[str, ...] = ()
+    policy: policy_file.Look = policy_file.Look("none", None, None)
 
     @property
     def clean(self) -> bool:
         """Whether nothing is left to commit, to write or to decide."""
         states = all(one.state in ("clean", "absent") for one in self.copies)
-        return states and not self.unfinished
+        return states and not self.unfinished and not self.policy.dirty
 
 
 # -- status --------------------------------------------------------------------------------------
@@ -132,6 +133,7 @@ def status(repo: "Repository", sources: Iterable[str] | None = None) -> Status:
         copies=tuple(_status(repo, copy, here) for copy in chosen),
         unfinished=unfinished,
         untracked=tuple(_untracked(repo, known.values())),
+        policy=policy_file.look(repo),
     )
 
 
@@ -206,16 +208,20 @@ def commit(
     items: Sequence[str] | None = None,
     on_conflict: Rule = "refuse",
     dry_run: bool = False,
+    policy: bool | None = None,
 ) -> Committed:
     """
     Record the changes of working copies (all, or of some sources or items) on the current branch.
 
-    `items` are `source/subset/id`, or the beginning of that up to a `/`. Nothing changed: `changed`
-    is False and there is no commit. Raises UsageError for a source without a working copy and for
-    an item that was not changed; ConflictError for edits that cannot be brought back, unless
-    `on_conflict` says what becomes of them; BranchMoved where the branch changed the same items
-    meanwhile; and what reading the folders raises. Nothing is recorded then.
+    `policy` says whether `dvcs.toml` goes with them, if it was changed (default: where neither
+    sources nor items are chosen). `items` are `source/subset/id`, or the beginning of that up to a
+    `/`. Nothing changed: `changed` is False and there is no commit. Raises UsageError for a source
+    without a working copy and for an item that was not changed; ConflictError for edits that cannot
+    be brought back, unless `on_conflict` says what becomes of them; BranchMoved where the branch
+    changed the same items meanwhile; PolicyViolation, InvalidPolicy, HookRefused; and what reading
+    the folders raises. Nothing is recorded then.
     """
+    whole = sources is None and items is None
     with copies.locked(repo):
         finish_pending(repo)
         found = _found(repo, sources, items, on_conflict)
@@ -231,9 +237,12 @@ def commit(
         if dry_run:
             return done
         ruled = on_conflict != "refuse"
-        if changed:
+        toml = policy_file.look(repo) if policy or (policy is None and whole) else None
+        if toml is not None and not toml.dirty:
+            toml = None
+        if changed or toml is not None:
             partial = items is not None
-            done = record(repo, changed, message, partial=partial, settled=not ruled)
+            done = record(repo, changed, message, partial=partial, settled=not ruled, policy=toml)
         if ruled and items is None:
             _follow_rule(repo, [one.copy.source for one in found])
         return done

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, Locked, RepositoryError, RevisionNotFound, UsageError
-from dvcs.repository import Repository, checkout, copies, worktree
+from dvcs.repository import Repository, checkout, copies, importing, undo, worktree
 from dvcs.repository.refs import HEADS
 from tests.repository import pets
 
@@ -521,3 +521,32 @@ def test_a_rewrite_by_another_process_is_no_unfinished_one_to_finish(two):
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert worktree.status(repo).unfinished == ""
+
+
+def delivery(folder, tmp_path):
+    """A copy of the working copy, elsewhere, with one box moved."""
+    shutil.copytree(folder, tmp_path / "delivery")
+    pets.edit(tmp_path / "delivery", lambda data: pets.note(data, 12)["bbox"].__setitem__(0, 17.0))
+    return tmp_path / "delivery"
+
+
+def test_an_imported_version_renews_the_clean_working_copy(tmp_path):
+    repo, folder = pets.tracked(tmp_path / "repo")
+    new = delivery(folder, tmp_path)
+    done = importing.run(repo, importing.Request(data=new, name="pets", format="coco"))
+    assert done.renewed == ("pets",)
+    assert pets.note(json.loads((folder / pets.JSON).read_text()), 12)["bbox"][0] == 17.0
+    assert pets.changes(repo) == []
+    undo.undo(repo)
+    assert pets.note(json.loads((folder / pets.JSON).read_text()), 12)["bbox"][0] != 17.0
+
+
+def test_an_import_refuses_where_it_would_have_to_overwrite_edits(tmp_path):
+    repo, folder = pets.tracked(tmp_path / "repo")
+    new = delivery(folder, tmp_path)
+    pets.edit(folder, lambda data: pets.note(data, 12)["bbox"].__setitem__(0, 3.0))
+    before = repo.resolve()
+    with pytest.raises(DirtyWorkingCopy):
+        importing.run(repo, importing.Request(data=new, name="pets", format="coco"))
+    assert repo.resolve() == before
+    assert pets.note(json.loads((folder / pets.JSON).read_text()), 12)["bbox"][0] == 3.0

@@ -713,25 +713,25 @@ def policy(repo, branch, text):
 
 def test_policies_merge_by_key(pair):
     pair.on("topic")
-    policy(pair.repo, "main", "[validate]\nlevel = 1\n")
-    policy(pair.repo, "topic", "frozen = ['val']\n[validate]\ntask = 'all'\n")
+    policy(pair.repo, "main", "[validate]\nfail-on = 'error'\n")
+    policy(pair.repo, "topic", "frozen = ['val']\n[validate]\ntask = 'detection'\n")
     assert pair.merge().status == "merged"
     snapshot = pair.repo.snapshot(pair.repo.resolve("main"))
     assert snapshot.store.blob(snapshot.policy) == (
-        b'frozen = ["val"]\n\n[validate]\nlevel = 1\ntask = "all"\n'
+        b'frozen = ["val"]\n\n[validate]\nfail-on = "error"\ntask = "detection"\n'
     )
 
 
 def test_a_setting_that_both_changed(pair):
     pair.on("topic")
-    policy(pair.repo, "main", "a = 1\n")
-    policy(pair.repo, "topic", "a = 2\n")
+    policy(pair.repo, "main", "frozen = ['a']\n")
+    policy(pair.repo, "topic", "frozen = ['b']\n")
     pair.merge()
-    assert pair.open() == [".#dvcs.toml:a"]
-    pair.decide(".#dvcs.toml:a", choice="theirs")
+    assert pair.open() == [".#dvcs.toml:frozen"]
+    pair.decide(".#dvcs.toml:frozen", choice="theirs")
     merging.go_on(pair.repo)
     snapshot = pair.repo.snapshot(pair.repo.resolve("main"))
-    assert snapshot.store.blob(snapshot.policy) == b"a = 2\n"
+    assert snapshot.store.blob(snapshot.policy) == b"frozen = ['b']\n"
 
 
 # -- histories merged crosswise ------------------------------------------------------------------

@@ -1,7 +1,8 @@
 import pytest
 
-from dvcs.errors import ConflictError, DirtyWorkingCopy, RepositoryError, UsageError
-from dvcs.repository import checkout, editing, stash, worktree
+from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
+from dvcs.repository import Repository, checkout, conflicts, editing, stash, worktree
+from dvcs.repository.conflicts import Wanted
 from dvcs.repository.gc import collect
 from dvcs.repository.undo import undo
 from tests.repository import pets
@@ -42,7 +43,7 @@ def test_changes_go_aside_and_come_back(work):
     assert pets.files(folder) == before
     assert pets.only(repo).state == "clean"
     check_sound(repo)
-    assert stash.pop(repo).oid == made.oid
+    assert stash.pop(repo).stash.oid == made.oid
     assert stash.stashes(repo) == []
     assert pets.changes(repo) == changes
     assert pets.only(repo).labels.added == ("cow",)
@@ -106,10 +107,97 @@ def test_a_conflict_keeps_it_and_changes_nothing(work):
     move_a_box(folder, 25.0)
     worktree.commit(repo, message="another place")
     before = pets.files(folder)
-    with pytest.raises(ConflictError, match=r"pets/train/1: 12\.geometry"):
-        stash.pop(repo)
+    assert [place.name for place in stash.pop(repo).places] == ["pets/train/1"]
     assert pets.files(folder) == before
     assert len(stash.stashes(repo)) == 1
+    stash.abort(repo)
+    assert pets.files(folder) == before
+    assert len(stash.stashes(repo)) == 1
+    assert not conflicts.is_under_way(repo)
+
+
+@pytest.fixture
+def clash(work):
+    """A box was moved and put aside, and then moved elsewhere; another one moved too."""
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    move_a_box(folder, 36.0, note=22)
+    stash.push(repo)
+    move_a_box(folder, 25.0)
+    worktree.commit(repo, message="another place")
+    checkout.restore(repo)
+    return repo, folder
+
+
+def place(folder, note):
+    import json
+
+    return pets.note(json.loads((folder / pets.JSON).read_text()), note)["bbox"][0]
+
+
+@pytest.mark.parametrize(("choice", "expected"), [("ours", 25.0), ("theirs", 35.0), ("base", 30.0)])
+def test_a_pop_goes_on_when_it_is_decided(clash, choice, expected):
+    repo, folder = clash
+    head = repo.resolve()
+    assert [one.name for one in stash.pop(repo).places] == ["pets/train/1"]
+    assert stash.go_on(repo).places
+    collect(repo, dry_run=False, keep_days=0.0, trash_days=0.0)
+    with Repository(repo.root) as again:
+        assert conflicts.load(again).operation == "stash pop"
+        conflicts.resolve(again, Wanted(), choice)
+        assert stash.go_on(again).places == ()
+    assert (place(folder, 12), place(folder, 22)) == (expected, 36.0)
+    assert repo.resolve() == head
+    assert repo.refs.all("refs/dvcs/") == {}
+    assert len(pets.changes(repo)) == (1 if choice == "ours" else 2)
+    check_sound(repo)
+    worktree.commit(repo, message="taken up")
+
+
+def test_undo_of_a_decided_pop_puts_the_decision_aside(clash):
+    repo, folder = clash
+    before = pets.files(folder)
+    stash.pop(repo)
+    conflicts.resolve(repo, Wanted(), "theirs")
+    stash.go_on(repo)
+    changes = pets.changes(repo)
+    undo(repo)
+    assert pets.files(folder) == before
+    assert len(stash.stashes(repo)) == 1
+    assert not conflicts.is_under_way(repo)
+    assert stash.pop(repo).places == ()
+    assert pets.changes(repo) == changes
+
+
+def test_a_pop_under_way_keeps_others_waiting(clash):
+    repo, folder = clash
+    stash.pop(repo)
+    with pytest.raises(RepositoryError, match=r"a stash pop of 'Changes on main: .*' is under way"):
+        stash.pop(repo)
+    move_a_box(folder, 31.0, note=22)
+    conflicts.resolve(repo, Wanted(), "theirs")
+    with pytest.raises(DirtyWorkingCopy):
+        stash.go_on(repo)
+    checkout.restore(repo)
+    stash.drop(repo)
+    with pytest.raises(RepositoryError, match="what was put aside is gone"):
+        stash.go_on(repo)
+    stash.abort(repo)
+    with pytest.raises(RepositoryError, match="no stash pop is under way"):
+        stash.go_on(repo)
+
+
+def test_an_edit_of_an_item_that_is_gone_is_a_conflict(work):
+    repo, folder = work
+    move_a_box(folder, 35.0)
+    stash.push(repo)
+    editing.set_items(repo, "pets", remove=[("train", "1")], message="gone")
+    checkout.update_copies(repo)
+    (found,) = stash.pop(repo).places
+    assert [one.key for one in found.conflicts] == ["item.deleted"]
+    conflicts.resolve(repo, Wanted(), "theirs")
+    stash.go_on(repo)
+    assert [change[:2] for change in pets.changes(repo)] == [("1", "added")]
 
 
 def test_changes_that_are_there_are_not_overwritten(work):

@@ -130,6 +130,45 @@ def killed(root: Path, action: Action, at: int) -> Ended:
     return run_in_child(work)
 
 
+def events_of(root: Path, action: Action) -> int:
+    """Do something with a repository; return how many events it has at which `killed` can kill."""
+
+    def work(say: Say) -> None:
+        counter = Counter(0, die)
+        sys.addaudithook(counter.hook)
+        _wrap_calls(counter)
+        with Repository(root) as repo:
+            action(repo)
+        say(str(-counter.left).encode())
+
+    ended = run_in_child(work)
+    assert ended.code == DONE, ended.said.decode()
+    return int(ended.said)
+
+
+def calls_of(root: Path, action: Action) -> int:
+    """Do something with a repository; return how many of its calls `refused` can refuse."""
+
+    def work(say: Say) -> None:
+        counter = Counter(0, die)
+        for name in REFUSABLE:
+            _refuse(name, counter)
+        with Repository(root) as repo:
+            action(repo)
+        say(str(-counter.left).encode())
+
+    ended = run_in_child(work)
+    assert ended.code == DONE, ended.said.decode()
+    return int(ended.said)
+
+
+def spread(most: int, count: int) -> list[int]:
+    """Return numbers of events from 1 to `most`: all of them, or so many that are spread evenly."""
+    if count >= most:
+        return list(range(1, most + 1))
+    return sorted({1 + n * (most - 1) // (count - 1) for n in range(count)})
+
+
 def _say(say: Say, result: Any) -> None:
     """Acknowledge: from here on it may not be lost."""
     say(result.hex().encode() if isinstance(result, bytes) else b"done")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import DvcsError
-from dvcs.repository import Repository, gc, references, worktree
+from dvcs.repository import Repository, gc, merging, references, worktree
 from dvcs.repository.fsck import Finding, fsck
 from dvcs.repository.history import walk
 from tests.repository import pets
@@ -67,6 +67,8 @@ def repo(tmp_path_factory) -> Repository:
     pets.edit(folder, lambda data: pets.note(data, 12)["bbox"].__setitem__(0, 35.0))
     worktree.commit(repo, message="by working copy")
     change_item(repo, item("0002", x=9.5), source="many")
+    change_item(repo, item("0001", x=10.5), source="many")
+    assert merging.merge(repo, merging.Request(revision="topic")).places
     for path in repo.layout.git.rglob("*"):
         if path.is_file():
             path.chmod(0o644)
@@ -142,6 +144,14 @@ def is_same_object(path: Path, name: str) -> bool:
     return hashlib.sha1(data, usedforsecurity=False).hexdigest() == name[8:].replace("/", "")
 
 
+def is_overridden(repo: Repository, data: bytes, new: bytes) -> bool:
+    """Tell whether only such values differ in `packed-refs` as have files that come before them."""
+    pairs = list(zip(data.splitlines(), new.splitlines(), strict=False))
+    names = {(one[41:], two[41:]) for one, two in pairs if one != two}
+    own = all((repo.layout.git / one.decode()).is_file() and one == two for one, two in names)
+    return own and len(data) == len(new)
+
+
 def damaged(data: bytes, rnd: random.Random) -> tuple[str, bytes]:
     """Return what was done to bytes, and the damaged bytes, which differ."""
     at = rnd.randrange(len(data))
@@ -193,7 +203,8 @@ def test_each_damage_is_found_and_never_read_as_good_data(repo: Repository):
             name = path.relative_to(repo.layout.git).as_posix()
             check_reads(repo.root, expected)
             if found_by_fsck(repo.root) == sound:
-                if LOOSE.fullmatch(name) and is_same_object(path, name):
+                same = LOOSE.fullmatch(name) and is_same_object(path, name)
+                if same or (name == "packed-refs" and is_overridden(repo, data, new)):
                     harmless += 1
                 else:
                     missed.append((name, how, data[:80]))

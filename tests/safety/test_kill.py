@@ -220,6 +220,8 @@ def test_a_kill_at_any_event_of_working_copies_loses_nothing(
                 assert worktree.status(repo).unfinished == ""
                 if action is do_add:
                     assert pets.files(root / "pets") == old
+                    worktree.commit(repo, message="again")
+                    assert worktree.status(repo).clean
             check_after(root, before, ended.said, is_gc=False)
         if ended.code == 0:
             break
