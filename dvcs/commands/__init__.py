@@ -10,6 +10,7 @@ place where errors become messages and exit codes:
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -38,7 +39,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Data out": {
         "checkout": "Go to a branch or revision, and write working copies",
-        "restore": "Take back the changes of working copies",
+        "restore": "Take back the changes of working copies, or a part of another revision",
         "export": "Write a revision as a dataset of any format",
         "convert": "Convert a dataset from one format to another",
         "identify": "Tell which revision a folder was exported from",
@@ -51,15 +52,17 @@ GROUPS: dict[str, dict[str, str]] = {
         "describe": "Name a revision by the nearest tag before it",
         "reflog": "Show where a branch has been",
         "info": "Summarise a revision or a dataset",
+        "validate": "Look for faults in the annotations of a revision or a dataset",
     },
     "Branch and merge": {
         "branch": "List, make, rename or delete branches",
         "tag": "List, make or delete tags",
-        "merge": "Bring the changes of another revision into a branch",
-        "conflicts": "Show the conflicts of the merge under way",
-        "resolve": "Decide conflicts of the merge under way",
-        "revert": "Commit the opposite of what a commit changed",
+        "merge": "Merge another revision into a branch, or several by vote",
+        "conflicts": "Show the conflicts of what is under way",
+        "resolve": "Decide conflicts of what is under way",
+        "revert": "Commit the opposite of what commits changed",
         "cherry-pick": "Commit here what other commits changed",
+        "apply": "Commit what a patch changes",
         "stash": "Put changes of working copies aside, and take them up again",
         "bisect": "Find the commit that brought a fault in",
         "reset": "Move the current branch to another revision",
@@ -67,6 +70,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Keep": {
         "config": "Show or change settings",
+        "hooks": "List, install and try programs that run with commits",
         "gc": "Remove what no revision needs",
         "fsck": "Check that everything in the repository is sound",
         "doctor": "Show versions and the state of this installation",
@@ -191,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run dvcs with arguments; return its exit code. Errors are told, never raised."""
     ui.configure()
+    began = time.time()
     if "_DVCS_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 
@@ -203,4 +208,4 @@ def run(arguments: Sequence[str]) -> int:
     except BaseException as failure:  # noqa: BLE001 - this is where all errors become messages
         from dvcs.commands._failures import told
 
-        return told(failure)
+        return told(failure, since=began)

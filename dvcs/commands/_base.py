@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from dvcs import ui
 from dvcs.commands._bars import progress
 from dvcs.commands._types import FolderType
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
+    from dvcs.repository.gate import Notice
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +35,7 @@ class State:
 
     def __init__(self) -> None:
         self.folder = Path()
+        self.verify = True
 
 
 def state() -> State:
@@ -144,11 +147,33 @@ def with_repo(function: "Callable[Concatenate[Repository, P], R]") -> Callable[P
         from dvcs.repository import Repository
 
         with Repository(state().folder) as repo:
+            repo.gate.verify = state().verify
+            repo.gate.output = ui.stderr_of_programs()
+            repo.gate.tell = _tell
             return function(repo, *args, **kwargs)
 
     return opened
 
 
+def _tell(notice: "Notice") -> None:
+    ui.warn(notice.message)
+    if notice.hint:
+        ui.hint(notice.hint)
+
+
+def _set_no_verify(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if value:
+        ctx.ensure_object(State).verify = False
+
+
+no_verify_option = click.option(
+    "--no-verify",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_no_verify,
+    help="Do not ask the hooks that could refuse.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done, and do nothing."

@@ -1,7 +1,8 @@
 """What `diff` compares: two revisions, a revision and the working copies, datasets on disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,13 +18,21 @@ if TYPE_CHECKING:
     from dvcs.repository.revisions import Revision
     from dvcs.repository.snapshot import Snapshot
     from dvcs.repository.worktree import LabelChanges
+    from dvcs.web.sides import Side
 
 
 class Compared(NamedTuple):
-    """What differs: in items, and in the labels of sources ('' for a dataset on disk)."""
+    """
+    What differs: in items, and in the labels of sources ('' for a dataset on disk).
+
+    `sides` gives whole items of before and after, for who draws them. `policy` is what `dvcs.toml`
+    says before and after, both None where that is not compared.
+    """
 
     items: Iterator[ItemChange]
     labels: "dict[str, LabelChanges]"
+    sides: "Callable[[], tuple[Side, Side]]"
+    policy: tuple[str | None, str | None] = (None, None)
 
 
 @contextmanager
@@ -48,7 +57,7 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
         if len(sides) == 1 and on_disk(sides[0]) is None and repo is not None:
             ends = split_range(sides[0])
             if ends is not None:
-                old = _base(repo, ends[0], ends[1]) if ends[2] else ends[0]
+                old = base_of(repo, ends[0], ends[1]) if ends[2] else ends[0]
                 sides = (old, ends[1])
         if len(sides) == 2:
             yield _two(stack, repo, (sides[0], sides[1]), sources, options)
@@ -56,7 +65,8 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
             yield _working(repo, sides[0] if sides else None, sources, options)
 
 
-def _base(repo: "Repository", one: str, other: str) -> str:
+def base_of(repo: "Repository", one: str, other: str) -> str:
+    """Return what both revisions of `A...B` had in common. Raises UsageError where that is none."""
     from dvcs.repository.history import merge_bases
 
     found = merge_bases(repo.store, repo.resolve(one), repo.resolve(other))
@@ -72,7 +82,7 @@ def _two(
     sources: Sequence[str],
     options: Options,
 ) -> Compared:
-    from dvcs.commands import _labels
+    from dvcs.commands import _labels, _policy
     from dvcs.repository.diffing import diff
     from dvcs.repository.labels import with_known_keys
     from dvcs.repository.worktree import label_changes
@@ -83,7 +93,11 @@ def _two(
         if before.source == after.source:
             wanted = _wanted(repo, (before, after), sources)
             items = diff(repo, before.oid, after.oid, sources=wanted, options=options)
-            return Compared(items, _labels.between(repo, before.oid, after.oid, wanted))
+            between = _labels.between(repo, before.oid, after.oid, wanted)
+            policy = (None, None) if wanted else _policy.texts(repo, before.oid, after.oid)
+            return Compared(
+                items, between, lambda: _commits(repo, before.oid, after.oid, sides), policy
+            )
     if sources:
         raise UsageError("sources cannot be chosen here", hint="name one as 'REV:SOURCE'")
     first = _of_source(stack.enter_context(dataset_of(repo, old)), "")
@@ -98,7 +112,9 @@ def _two(
     )
     labels = label_changes(first.labels, fresh)
     items = diff_datasets(first, second, options=options)
-    return Compared(items, {"": labels} if labels else {})
+    return Compared(
+        items, {"": labels} if labels else {}, lambda: _datasets({"": first}, {"": second}, sides)
+    )
 
 
 def _wanted(
@@ -127,12 +143,17 @@ def _working(
     repo: "Repository", revision: str | None, sources: Sequence[str], options: Options
 ) -> Compared:
     """Compare working copies with what they were written from, or with a revision."""
+    from dvcs.commands import _policy
     from dvcs.repository import copies, worktree
 
     if revision is None:
         found = worktree.status(repo, list(sources) or None).copies
         labels = {one.source: one.labels for one in found if one.labels}
-        return Compared((change for one in found for change in one.changes), labels)
+        items = chain.from_iterable(one.changes for one in found)
+        policy = (None, None) if sources else _policy.edited(repo)
+        return Compared(
+            items, labels, lambda: _copies(repo, {one.source: one.base for one in found}), policy
+        )
     oid, source = parse(repo, revision)
     snapshot = repo.snapshot(oid)
     wanted = [*([source] if source else []), *sources] or list(copies.load(repo.layout))
@@ -144,7 +165,11 @@ def _working(
         if name in snapshot.sources
         if (one := worktree.label_changes(snapshot.labels(name), known[name]))
     }
-    return Compared(_from_revision(repo, snapshot, read, known, options), differing)
+    changed = _from_revision(repo, snapshot, read, known, options)
+    policy = (None, None) if source or sources else _policy.edited(repo, oid)
+    return Compared(
+        changed, differing, lambda: _with_copies(repo, oid, revision, dict(read)), policy
+    )
 
 
 def _known(repo: "Repository", source: str, labels: "Labels") -> "Labels":
@@ -174,3 +199,45 @@ def _from_revision(
         labels = renamed_labels(old.labels, known[name])
         partial = msgspec.structs.replace(options, labels=labels, partial_media=True)
         yield from diff_datasets(old, new, options=partial)
+
+
+# -- sides, for who draws items ------------------------------------------------------------------
+
+WORKING = "working copies"
+
+
+def _commits(
+    repo: "Repository", old: bytes, new: bytes, names: tuple[str, str]
+) -> "tuple[Side, Side]":
+    from dvcs.web.sides import CommitSide
+
+    return CommitSide(repo, old, names[0]), CommitSide(repo, new, names[1])
+
+
+def _datasets(
+    old: "dict[str, Dataset]", new: "dict[str, Dataset]", names: tuple[str, str]
+) -> "tuple[Side, Side]":
+    from dvcs.web.sides import DatasetSide
+
+    return DatasetSide(old, names[0]), DatasetSide(new, names[1])
+
+
+def _copies(repo: "Repository", bases: dict[str, str | None]) -> "tuple[Side, Side]":
+    """Return what working copies were written from, and what they are."""
+    from dvcs.repository import worktree
+    from dvcs.web.sides import CommitSide, DatasetSide, SidesBySource
+
+    old = {
+        source: CommitSide(repo, bytes.fromhex(base) if base else None, "")
+        for source, base in bases.items()
+    }
+    new = {source: worktree.dataset_of(repo, source) for source in bases}
+    return SidesBySource(old, "last commit"), DatasetSide(new, WORKING)
+
+
+def _with_copies(
+    repo: "Repository", oid: bytes, name: str, read: "dict[str, Dataset]"
+) -> "tuple[Side, Side]":
+    from dvcs.web.sides import CommitSide, DatasetSide
+
+    return CommitSide(repo, oid, name), DatasetSide(read, WORKING)

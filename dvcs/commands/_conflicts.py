@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from dvcs.repository.conflicts import Place
 
 LONGEST = 60
-WORDS = {
-    "deleted": "deleted on one side, changed on the other",
-    "added-both": "added on both sides, nearly alike",
-    "media": "other media on both sides",
-    "moved": "moved to two places",
-    "label-deleted": "a label deleted on one side, used or changed on the other",
-    "label-name": "two labels of one name",
-}
 
 
 def tell(places: "Sequence[Place]", *, most: int | None = None) -> None:
@@ -38,12 +30,25 @@ def tell(places: "Sequence[Place]", *, most: int | None = None) -> None:
         ui.out("  ... and more ('dvcs conflicts' lists all)")
 
 
+def tell_what_to_do(operation: str, *, dry_run: bool = False, skip: bool = False) -> None:
+    """Tell how an operation with conflicts goes on."""
+    if dry_run:
+        ui.hint("nothing was changed; leave out --dry-run to do it")
+        return
+    ui.hint("see them with 'dvcs conflicts'")
+    ui.hint("decide: 'dvcs resolve ITEM[#KEY] --ours' (or --theirs, --base, --union, --value)")
+    way_out = f"'dvcs {operation} --skip' leaves this one out, " if skip else "or give it up with "
+    ui.hint(
+        f"then 'dvcs {operation} --continue'; {way_out}'dvcs {operation} --abort'"
+        + (" gives up all" if skip else "")
+    )
+
+
 def lines(places: "Iterable[Place]") -> Iterator[str]:
     """Yield a line for each conflict: its name, what it is, both sides."""
     for place in places:
         for one in place.conflicts:
-            what = WORDS.get(one.kind, f"{one.field} changed on both sides")
-            yield f"  {ui.paint(f'{place.name}#{one.key}', 'name')}  {what}"
+            yield f"  {ui.paint(f'{place.name}#{one.key}', 'name')}  {one.summary}"
             yield from _values(one)
 
 

@@ -27,15 +27,14 @@ SYSTEM: Mapping[int, tuple[str, str]] = {
 """What a system says that is nobody's bug, in words, and what to try."""
 
 
-def told(failure: BaseException) -> int:
-    """Tell of an error; return the exit code."""
+def told(failure: BaseException, *, since: float = 0.0) -> int:
+    """Tell of an error in a command that began at a time; return the exit code."""
     if isinstance(failure, SystemExit):
         return failure.code if isinstance(failure.code, int) else 1
     if isinstance(failure, BrokenPipeError):
         return silence()
     if isinstance(failure, KeyboardInterrupt | click.Abort | EOFError):
-        ui.error("interrupted; nothing was changed")
-        return INTERRUPTED
+        return _interrupted(since)
     if os.environ.get("DVCS_DEBUG"):
         ui.say("".join(traceback.format_exception(failure)).rstrip())
     if isinstance(failure, DvcsError):
@@ -49,6 +48,19 @@ def told(failure: BaseException) -> int:
         ui.error("there is not enough memory", "close other programs, or use a smaller dataset")
         return DATA
     return _bug(failure)
+
+
+def _interrupted(since: float) -> int:
+    oplog = sys.modules.get("dvcs.repository.oplog")  # not loaded: nothing can have been done
+    done = oplog.Log.latest if oplog is not None else None
+    if done is None or done.time < round(since, 3):
+        ui.error("interrupted; nothing was changed")
+    else:
+        ui.error(
+            f"interrupted; '{done.command}' is done, what follows it is not",
+            "'dvcs status' says how things are, 'dvcs undo' takes it back",
+        )
+    return INTERRUPTED
 
 
 def _system(failure: OSError) -> int:

@@ -21,6 +21,7 @@ def report(done: "Sequence[CheckedOut]", *, dry_run: bool) -> dict[str, Any]:
         "commit": last.commit.hex() if last.commit else None,
         "dry_run": dry_run,
         "copies": [one._asdict() for step in done for one in step.copies],
+        "policy": next((step.policy for step in reversed(done) if step.policy), None),
     }
 
 
@@ -39,11 +40,15 @@ def tell(repo: "Repository", done: "Sequence[CheckedOut]", *, dry_run: bool) -> 
         else:
             ui.out(f"{verb} on no branch,{at}")
             ui.hint("to keep commits made here, make a branch: dvcs checkout -b NAME")
-    elif not any(step.copies for step in done):
+    elif not any(step.copies or step.policy for step in done):
         ui.out("everything is as it should be")
     for step in done:
         for one in step.copies:
             _tell_copy(one, dry_run=dry_run)
+        if step.policy == "kept":
+            ui.warn("'dvcs.toml' changed meanwhile and was left")
+        elif step.policy:
+            ui.out(f"  dvcs.toml: {'would be ' if dry_run else ''}{step.policy}")
     if dry_run:
         ui.hint("nothing was changed; leave out --dry-run to do it")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,10 +10,13 @@ import click
 from dvcs import ui
 from dvcs.commands._base import command as declare
 from dvcs.commands._base import json_option, rest
+from dvcs.commands._pages import page_options
 from dvcs.commands._types import RevisionType
+from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
-    from dvcs.compare import ItemChange
+    from dvcs.commands._comparing import Compared
+    from dvcs.compare import ItemChange, Summary, Tally
 
 
 @declare(
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
         "dvcs diff --stat v1.0..main -- coco",
         "dvcs diff HEAD:coco ./coco_edited:coco",
         "dvcs diff --exit-code --name-only main~1 main",
+        "dvcs diff --html changes.html main~1 main",
+        "dvcs diff main relabel --format patch -o relabel.patch",
+        "dvcs diff ground_truth inference -f tensorboard -o board",
     ),
 )
 @click.argument("sides", type=RevisionType(), nargs=-1, metavar="[A [B] | A..B | A...B]")
@@ -40,6 +47,32 @@ if TYPE_CHECKING:
     help="How alike two annotations must be to be the same one (default: 0.5).",
 )
 @click.option("--exact", is_flag=True, help="Show rounded coordinates and interpolated shapes too.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "patch", "simple", "tensorboard"]),
+    help="The form: text (default), json, a patch for 'dvcs apply', or drawings in a folder"
+    " (simple: the default with -o).",
+)
+@click.option(
+    "-o",
+    "--output",
+    "--output-dir",
+    "output",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Where a patch goes (default: to the standard output), or the folder of drawings.",
+)
+@page_options
+@click.option(
+    "--max-items",
+    metavar="N",
+    type=click.IntRange(0),
+    default=2000,
+    show_default=True,
+    help="Changed items that a page shows, or that are drawn; 0: all.",
+)
 @json_option
 def command(
     *,
@@ -50,6 +83,9 @@ def command(
     threshold: float | None,
     exact: bool,
     as_json: bool,
+    form: str | None,
+    output: Path | None,
+    **how: Any,
 ) -> int:
     """
     Show what differs between revisions or working copies.
@@ -60,34 +96,138 @@ def command(
     the sources that are wanted.
 
     Annotations are compared, not files: a line for each that was added (+), removed (-) or
-    changed (~). So are the lists of labels.
-    """
-    from dvcs.commands import _comparing, _labels, _render
-    from dvcs.compare import THRESHOLD, Options, Tally, item_report, summary_report
+    changed (~). So are the lists of labels, and 'dvcs.toml'. With --html they are drawn over their
+    images, on a page that any browser opens.
 
+    '-f simple -o DIR' draws them into files, beside a summary and how often which label became
+    which; '-f tensorboard' writes the same for TensorBoard. '-f patch' writes text that carries
+    the change to a repository which shares no history with this one: see 'dvcs apply'.
+    """
+    from dvcs.commands import _comparing, _patching, _policy, _render
+    from dvcs.compare import THRESHOLD, Options, Tally
+
+    if stat and name_only:
+        raise UsageError("--stat and --name-only are two forms", hint="leave out one")
+    form = _form(form, output, how["page"], as_json=as_json, others=stat or name_only)
+    _refuse_unused(output, **how)
+    if form == "patch":
+        return int(_patching.write(sides, rest(), output, force=how["force"]) and exit_code)
     options = Options(exact=exact, threshold=THRESHOLD if threshold is None else threshold)
     tally = Tally()
     with _comparing.changes(sides, rest(), options) as found:
-        counted, labels = _counted(found.items, tally), found.labels
-        if as_json:
-            items = [item_report(one) for one in counted]
-            payload: dict[str, Any] = {
-                "summary": summary_report(tally.summary()),
-                "items": items,
-                "labels": _labels.report(labels),
-            }
-            ui.emit_json("dvcs.diff/1", payload)
+        counted = _counted(found.items, tally)
+        if output is not None:
+            _draw(counted, found, form, output, **how)
+        elif how["page"] is not None:
+            _write_page(counted, found, **how)
+        elif form == "json":
+            _emit(counted, found, tally)
         elif name_only:
             ui.page(_render.item_name(one) for one in counted)
-        elif stat:
-            for _ in counted:
-                pass
-            ui.page(_render.stat_lines(tally.summary(), labels))
         else:
-            ui.page(chain(_labels.block(labels), _lines(counted)))
-            if tally.summary() or not labels:
-                _tell_summary(tally)
-    return int(exit_code and bool(tally.summary() or labels))
+            _show(counted, found, tally, stat=stat)
+    differs = tally.summary() or found.labels or _policy.word(*found.policy)
+    return int(exit_code and bool(differs))
+
+
+def _show(
+    changes: "Iterable[ItemChange]", found: "Compared", tally: "Tally", *, stat: bool
+) -> None:
+    from dvcs.commands import _labels, _policy, _render
+
+    if stat:
+        for _ in changes:
+            pass
+        ui.page(_render.stat_lines(tally.summary(), found.labels))
+        return
+    head = _policy.diff_lines(*found.policy), _labels.block(found.labels)
+    ui.page(chain(*head, _lines(changes)))
+    if tally.summary() or not (found.labels or _policy.word(*found.policy)):
+        _tell(tally.summary())
+
+
+def _emit(changes: "Iterable[ItemChange]", found: "Compared", tally: Any) -> None:
+    from dvcs.commands import _labels, _policy
+    from dvcs.compare import item_report, summary_report
+
+    items = [item_report(one) for one in changes]
+    payload: dict[str, Any] = {
+        "summary": summary_report(tally.summary()),
+        "items": items,
+        "labels": _labels.report(found.labels),
+        "policy": _policy.word(*found.policy),
+    }
+    ui.emit_json("dvcs.diff/1", payload)
+
+
+def _form(
+    form: str | None, output: Path | None, page: Path | None, *, as_json: bool, others: bool
+) -> str:
+    """Return the form of the output. Raises UsageError for what does not go together."""
+    if page is not None and (as_json or others or form is not None or output is not None):
+        raise UsageError(
+            "--html is a form of its own",
+            hint="leave out --format, --output, --json, --stat, --name-only",
+        )
+    if form is None:
+        form = "json" if as_json else "text" if output is None else "simple"
+    elif as_json and form != "json":
+        raise UsageError(f"--json and --format {form} are two forms", hint="leave out one")
+    if others and form not in ("text", "json"):
+        raise UsageError(
+            f"--format {form} is a form of its own",
+            hint="leave out --stat and --name-only",
+        )
+    if form in ("simple", "tensorboard") and output is None:
+        raise UsageError(f"--format {form} is drawn into a folder", hint="name it with -o DIR")
+    if form in ("text", "json") and output is not None:
+        raise UsageError(f"--format {form} is written to the standard output", hint="redirect it")
+    return form
+
+
+def _refuse_unused(
+    output: Path | None, *, page: Path | None, force: bool, embed: bool | None, **how: Any
+) -> None:
+    """Refuse options that would say nothing."""
+    del how
+    if embed is not None and page is None:
+        raise UsageError("--embed and --no-embed are for a page", hint="write one: --html FILE")
+    if force and page is None and output is None:
+        raise UsageError("--force replaces a file or folder", hint="name it: --html FILE, or -o")
+
+
+def _draw(
+    changes: "Iterable[ItemChange]",
+    found: "Compared",
+    form: str,
+    output: Path,
+    *,
+    max_items: int,
+    force: bool,
+    **how: Any,
+) -> None:
+    from dvcs.commands import _visual
+
+    del how
+    with _visual.opened(form, output, force=force) as target:
+        done = _visual.write(found, changes, target, most=max_items or None)
+    ui.out(f"wrote '{output}'")
+    _tell(done)
+
+
+def _write_page(
+    changes: "Iterable[ItemChange]", found: "Compared", *, page: Path, max_items: int, **how: Any
+) -> None:
+    from dvcs.commands import _labels, _policy
+    from dvcs.commands._pages import tell_written
+    from dvcs.web.diff_page import write_diff
+
+    before, after = found.sides()
+    notes = list(_labels.lines(found.labels))
+    if word := _policy.word(*found.policy):
+        notes.append(f"{_policy.NAME}: {word}")
+    done = write_diff(page, changes, before, after, notes=notes, max_items=max_items or None, **how)
+    tell_written(done, "changed item")
 
 
 def _counted(changes: "Iterable[ItemChange]", tally: "Any") -> "Iterator[ItemChange]":
@@ -104,8 +244,8 @@ def _lines(changes: "Iterable[ItemChange]") -> Iterator[str]:
         yield from _render.change_lines(change)
 
 
-def _tell_summary(tally: Any) -> None:
+def _tell(summary: "Summary") -> None:
     from dvcs.commands import _render
 
-    for line in _render.summary_lines(tally.summary()):
+    for line in _render.summary_lines(summary):
         ui.say(line)

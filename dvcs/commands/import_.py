@@ -8,7 +8,7 @@ import click
 from dvcs import ui
 from dvcs.commands import _troubles
 from dvcs.commands._base import command as declare
-from dvcs.commands._base import dry_run_option, json_option, rest, with_repo
+from dvcs.commands._base import dry_run_option, json_option, no_verify_option, rest, with_repo
 from dvcs.commands._types import FormatType, RevisionType, SourceType
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 @click.option("--keep-going", is_flag=True, help="Leave out what cannot be read, and list it.")
 @click.option("--take-ids", is_flag=True, help="Take over new ids of known annotations.")
 @click.option("--licence", "--license", default="", help="Under which licence the data are.")
+@no_verify_option
 @dry_run_option
 @json_option
 @with_repo
@@ -141,6 +142,8 @@ def _tell_of_copy(repo: "Repository", done: "Imported", path: Path, *, tracked: 
         ui.hint(f"'{path}' is its working copy now: 'dvcs status' shows what you change there")
     elif copy is None:
         ui.hint(f"to edit it here, write a working copy with 'dvcs checkout {done.name}'")
+    elif done.name in done.renewed:
+        ui.out(f"  {copy.path}: brought up to date")
     elif done.committed.changed:
         ui.hint(f"its working copy '{copy.path}' is older: 'dvcs checkout {done.name}' renews it")
 

@@ -48,6 +48,9 @@ def command(what: str, show_all: bool, as_json: bool) -> None:
     if as_json:
         ui.emit_json("dvcs.info/1", {**head, **contents.report()})
         return
+    said = {name: one["licence"] for name, one in contents.sources.items() if "licence" in one}
+    for name, licence in said.items():
+        head["licence" if len(contents.sources) == 1 else f"licence of {name}"] = licence
     for line in ui.table([*head.items()]):
         ui.out(line)
     ui.page(contents.lines(None if show_all else MOST))
@@ -61,4 +64,7 @@ def _revision(contents: "Contents", what: str) -> dict[str, str]:
         snapshot = repo.snapshot(oid)
         for name in [source] if source else snapshot.sources:
             contents.add(snapshot.dataset(name, repo.media_access), name)
+            licence = snapshot.info(name).licence
+            if licence:
+                contents.sources[name]["licence"] = licence
         return {"commit": oid.hex()}

@@ -1,13 +1,15 @@
 """`dvcs merge`: another revision's changes come into a branch."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dvcs import ui
+from dvcs.commands import _voting
 from dvcs.commands._base import command as declare
-from dvcs.commands._base import dry_run_option, json_option, with_repo
+from dvcs.commands._base import dry_run_option, json_option, no_verify_option, with_repo
 from dvcs.commands._types import BranchType, RevisionType
 from dvcs.errors import UsageError
 
@@ -18,15 +20,19 @@ if TYPE_CHECKING:
 
 @declare(
     "merge",
+    rest=True,
     examples=(
         "dvcs merge relabel",
         "dvcs merge relabel --dry-run",
         "dvcs merge relabel --strategy theirs -m 'Take the new labels'",
         "dvcs merge relabel --only coco/val",
         "dvcs merge --continue",
+        "dvcs merge ann bob eve --quorum 2 -iou 0.6 -g 'person,hand?,head'",
+        "dvcs merge ann bob eve --failed drop -o report.json",
+        "dvcs merge ./ann ./bob:voc eve.zip -f coco -o merged",
     ),
 )
-@click.argument("revisions", type=RevisionType(), nargs=-1, metavar="[REV | REV:SOURCE]")
+@click.argument("revisions", type=RevisionType(), nargs=-1, metavar="[REV | REV:SOURCE | PATH]...")
 @click.option("--continue", "go_on", is_flag=True, help="Commit the merge under way.")
 @click.option("--abort", is_flag=True, help="Give up the merge under way.")
 @click.option("--into", type=BranchType(), help="Merge into this branch (default: the current).")
@@ -49,8 +55,8 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy",
     "-s",
-    type=click.Choice(["three-way", "union", "ours", "theirs"]),
-    help="How to decide conflicts (default three-way: do not).",
+    type=click.Choice(["three-way", "union", "ours", "theirs", "vote"]),
+    help="How to decide conflicts (default three-way: do not; of several: vote).",
 )
 @click.option("--only", multiple=True, metavar="SELECTOR", help="Merge only SOURCE[/SUBSET[/ID]].")
 @click.option("--except", "excluded", multiple=True, metavar="SELECTOR", help="Leave that out.")
@@ -58,23 +64,21 @@ if TYPE_CHECKING:
 @click.option("--squash", is_flag=True, help="Make a commit with one parent.")
 @click.option("--no-commit", is_flag=True, help="Stop before the commit.")
 @click.option("--allow-unrelated-histories", "allow_unrelated", is_flag=True, hidden=True)
+@no_verify_option
+@_voting.vote_options
 @dry_run_option
 @json_option
-@with_repo
 def command(
-    repo: "Repository",
-    /,
     *,
     revisions: tuple[str, ...],
-    go_on: bool,
-    abort: bool,
-    message: str | None,
-    as_json: bool,
+    output: Path | None,
+    format: str | None,
     dry_run: bool,
+    as_json: bool,
     **how: Any,
 ) -> int:
     """
-    Bring the changes of another revision into a branch.
+    Merge another revision into a branch, or several by vote.
 
     Items that one side changed are taken; in items that both changed, annotations are merged one by
     one, and field by field. What both changed differently is a conflict: 'dvcs conflicts' lists
@@ -83,23 +87,62 @@ def command(
 
     A merge --only of a part (or --except another) has one parent, so that a later merge brings the
     rest.
+
+    Several revisions are merged by vote into one commit, whose first parent is the branch; it votes
+    only if it is named ('HEAD'). Annotations that are alike (-iou; 'merge.iou' in dvcs.toml for a
+    label) are votes for the same one: it stands if a quorum of those has it who were assigned the
+    item, as the most central of its shapes, with the label and attributes that most gave it, and an
+    attribute 'agreement'. Votes that fail are conflicts; or, --failed, dropped, or kept as most
+    have it. What was found, and how far the voters agree, is told; -o writes all of it as JSON.
+
+    Datasets on disk ('./path', '/path', a zip; ':FORMAT' says which format) are merged by vote into
+    a new one, -o, without a repository; so are revisions where -f is given. Then -o FOLDER also has
+    the report, merge_report.json, and the exit code is 1 where anything was found. The writer's own
+    options stand after a lone '--'.
     """
+    if not (how["go_on"] or how["abort"]):
+        mode = _voting.mode_of(revisions, how["strategy"], format)
+        if mode == "disk":
+            return _voting.merge_on_disk(
+                revisions, output=output, format=format, dry_run=dry_run, as_json=as_json, how=how
+            )
+    return _in_repository(revisions, output, dry_run=dry_run, as_json=as_json, how=how)
+
+
+@with_repo
+def _in_repository(
+    repo: "Repository",
+    /,
+    revisions: tuple[str, ...],
+    output: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    how: dict[str, Any],
+) -> int:
     from dvcs.repository import merging
 
-    if abort:
+    if how.pop("abort"):
         _alone(revisions, "--abort")
         merging.abort(repo)
         ui.say("the merge is given up; everything is as it was")
         return 0
-    if go_on:
+    again = how.pop("go_on")
+    if again:
         _alone(revisions, "--continue")
-        done = merging.go_on(repo, message=message, dry_run=dry_run)
+        done = merging.go_on(repo, message=how["message"], dry_run=dry_run)
+    elif len(revisions) > 1:
+        from dvcs.repository.voting import vote
+
+        done = vote(repo, _voting.request_of(revisions, dry_run=dry_run, how=how))
     else:
-        done = merging.merge(repo, _request(revisions, message, dry_run=dry_run, how=how))
+        done = merging.merge(repo, _request(revisions, dry_run=dry_run, how=how))
+    if output is not None and done.votes is not None:
+        _voting.write_report(output, done.votes)
     if as_json:
         ui.emit_json("dvcs.merge/1", _report(repo, done, dry_run=dry_run))
     else:
-        _tell(repo, done, dry_run=dry_run)
+        _tell(repo, done, dry_run=dry_run, again=again)
     return int(done.status == "conflicts")
 
 
@@ -108,26 +151,22 @@ def _alone(revisions: tuple[str, ...], option: str) -> None:
         raise UsageError(f"{option} takes no revision", hint=f"leave out '{revisions[0]}'")
 
 
-def _request(
-    revisions: tuple[str, ...], message: str | None, *, dry_run: bool, how: dict[str, Any]
-) -> Any:
+def _request(revisions: tuple[str, ...], *, dry_run: bool, how: dict[str, Any]) -> Any:
     from dvcs.merge import Options
     from dvcs.repository.merging import Request
 
-    if len(revisions) != 1:
-        many = "merge one revision at a time" if revisions else "which revision?"
-        raise UsageError(many, hint="see 'dvcs branch', or end a merge with --continue or --abort")
-    names = ("threshold", "agree", "strategy")
-    options = {name: how.pop(name) for name in names}
+    if not revisions:
+        hint = "see 'dvcs branch', or end a merge with --continue or --abort"
+        raise UsageError("which revision?", hint=hint)
+    options = {name: how[name] for name in ("threshold", "agree", "strategy")}
     given = {name: value for name, value in options.items() if value is not None}
-    commit = not how.pop("no_commit")
+    names = ("into", "message", "only", "excluded", "fast_forward", "squash", "allow_unrelated")
     return Request(
         revision=revisions[0],
-        message=message,
         options=Options(**given),
-        commit=commit,
+        commit=not how["no_commit"],
         dry_run=dry_run,
-        **how,
+        **{name: how[name] for name in names},
     )
 
 
@@ -150,21 +189,26 @@ def _report(repo: "Repository", done: "Merged", *, dry_run: bool) -> dict[str, A
         "counts": msgspec.to_builtins(done.counts),
         "summary": None if found is None else summary_report(found),
         "conflicts": conflicts.report(done.places),
+        "vote": None if done.votes is None else done.votes.report(),
     }
 
 
 def _summary(repo: "Repository", done: "Merged") -> Any:
-    """Return what the merge changed in the branch; None where it changed nothing (yet)."""
+    """
+    Return what the merge changed in the branch; None where it changed nothing (yet).
+
+    Of a vote neither: nearly all of it has changed, and what was found says more.
+    """
     from dvcs.compare import summarise
     from dvcs.repository.diffing import diff
 
-    if done.ours is None or done.commit == done.ours:
+    if done.ours is None or done.commit == done.ours or done.votes is not None:
         return None
     return summarise(diff(repo, done.ours, done.commit))
 
 
-def _tell(repo: "Repository", done: "Merged", *, dry_run: bool) -> None:
-    from dvcs.commands import _conflicts, _labels, _render
+def _tell(repo: "Repository", done: "Merged", *, dry_run: bool, again: bool) -> None:
+    from dvcs.commands import _conflicts, _labels, _render, _votes
     from dvcs.files.source import STAMP
 
     if done.status == "up to date":
@@ -184,7 +228,9 @@ def _tell(repo: "Repository", done: "Merged", *, dry_run: bool) -> None:
         ui.out(f"{would}a fast-forward to {_render.short(done.theirs)}")
     elif done.status == "merged":
         ui.out(f"{would}merged without conflicts")
-    for text in _counts(done):
+    if done.votes is not None and not again:
+        _votes.tell(done.votes)
+    for text in _counts(done) if done.votes is None else ():
         ui.out(f"  {text}")
     for copy in done.copies:
         written = [path for path in copy.written if path != STAMP]
@@ -218,6 +264,7 @@ def _counts(done: "Merged") -> list[str]:
         (counts.renumbered, "of theirs given another number", "annotation or image"),
         (counts.filled, "whose media facts were learnt", "item"),
         (counts.dropped, "dropped with their deleted label", "annotation"),
+        (counts.derived, "between keyframes made anew", "shape"),
     ]
     return [
         f"{ui.plural(count, noun, 'annotations or images' if ' ' in noun else None)} {what}"

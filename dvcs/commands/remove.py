@@ -6,7 +6,7 @@ import click
 
 from dvcs import ui
 from dvcs.commands._base import command as declare
-from dvcs.commands._base import dry_run_option, json_option, with_repo
+from dvcs.commands._base import dry_run_option, json_option, no_verify_option, with_repo
 from dvcs.commands._types import SourceType
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("source", type=SourceType())
 @click.option("-m", "--message", help="The commit's message.")
 @click.option("-f", "--force", is_flag=True, help="Give up changes that are in no commit.")
+@no_verify_option
 @dry_run_option
 @json_option
 @with_repo

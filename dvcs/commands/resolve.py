@@ -1,4 +1,4 @@
-"""`dvcs resolve`: conflicts of a merge are decided."""
+"""`dvcs resolve`: conflicts are decided."""
 
 import json
 from pathlib import Path
@@ -77,11 +77,12 @@ def command(
     **sides: bool,
 ) -> None:
     """
-    Decide conflicts of the merge under way.
+    Decide conflicts of what is under way.
 
-    Which ones: by item (or the beginning of its name, or a pattern with '*'), by conflict, by
-    label, by kind, or all. What they become: as on one side, as before, both, or a value. Nothing
-    else happens before 'dvcs merge --continue'; a decision can be changed until then.
+    That is a merge, revert, cherry-pick or stash pop. Which ones: by item (or the beginning of its
+    name, or a pattern with '*'), by conflict, by label, by kind, or all. What they become: as on
+    one side, as before, both, or a value. Nothing else happens before it goes on (--continue); a
+    decision can be changed until then.
     """
     from dvcs.repository import conflicts
 
@@ -103,7 +104,7 @@ def command(
     for line in done.refused:
         ui.warn(f"not decided: {line}")
     if not done.left:
-        ui.hint("commit the merge with 'dvcs merge --continue'")
+        ui.hint(f"go on with 'dvcs {conflicts.under_way(repo)} --continue'")
 
 
 def _choice(choices: list[str], value: str | None) -> Any:

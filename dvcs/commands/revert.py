@@ -1,27 +1,36 @@
-"""`dvcs revert`: the opposite of a commit."""
+"""`dvcs revert`: the opposite of commits."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dvcs import ui
+from dvcs.commands import _picked
 from dvcs.commands._base import command as declare
-from dvcs.commands._base import dry_run_option, json_option, with_repo
-from dvcs.commands._picked import favour_option, mainline_option, report, tell
+from dvcs.commands._base import dry_run_option, json_option, no_verify_option, with_repo
 from dvcs.commands._types import RevisionType
+from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
+    from dvcs.repository.picking import Picks
 
 
 @declare(
     "revert",
-    examples=("dvcs revert HEAD", "dvcs revert 3f2a91c0de", "dvcs revert -X theirs main~2"),
+    examples=(
+        "dvcs revert HEAD",
+        "dvcs revert 3f2a91c0de",
+        "dvcs revert -X theirs main~2",
+        "dvcs revert main~5..main~2",
+        "dvcs revert --continue",
+    ),
 )
-@click.argument("revision", type=RevisionType(), metavar="COMMIT")
+@click.argument("revisions", type=RevisionType(), nargs=-1, metavar="[COMMIT | A..B]...")
+@_picked.way_options
 @click.option("--message", help="The message (default: 'Revert' and the commit's own).")
-@mainline_option
-@favour_option
+@_picked.mainline_option
+@_picked.favour_option
+@no_verify_option
 @dry_run_option
 @json_option
 @with_repo
@@ -29,23 +38,41 @@ def command(
     repo: "Repository",
     /,
     *,
-    revision: str,
+    revisions: tuple[str, ...],
+    message: str | None,
+    mainline: int | None,
     favour: str | None,
     dry_run: bool,
     as_json: bool,
-    **options: Any,
-) -> None:
+    **way: bool,
+) -> int:
     """
-    Commit the opposite of what a commit changed.
+    Commit the opposite of what commits changed.
 
-    Items that were changed since are merged; where the same annotation was changed since, it
-    refuses and names the place. Working copies without changes become what the new commit says.
+    Each COMMIT is reverted by a new one; of a range, the newest is first. Items that were changed
+    since are merged; where the same annotation was changed since, that is a conflict: 'dvcs
+    conflicts' lists them, 'dvcs resolve' decides, --continue commits. Until then the branch and the
+    working copies are as they were. Working copies without changes become what the new commit says.
     """
-    from dvcs.repository.picking import revert
 
-    strategy: Any = favour or "three-way"
-    done = revert(repo, revision, strategy=strategy, dry_run=dry_run, **options)
-    if as_json:
-        ui.emit_json("dvcs.revert/1", report(repo, done, dry_run=dry_run))
-    else:
-        tell(repo, done, revision, dry_run=dry_run, verb="revert")
+    def start() -> "Picks":
+        from dvcs.repository.picking import revert
+
+        if not revisions:
+            raise UsageError("which commit?", hint="see 'dvcs log', or end one with --continue")
+        strategy: Any = favour or "three-way"
+        return revert(
+            repo, revisions, message=message, mainline=mainline, strategy=strategy, dry_run=dry_run
+        )
+
+    named = {"COMMIT": revisions, "--mainline": mainline, "-X": favour}
+    return _picked.run(
+        repo,
+        "revert",
+        _picked.Way(**way),
+        start,
+        given=tuple(name for name, value in named.items() if value),
+        message=message,
+        dry_run=dry_run,
+        as_json=as_json,
+    )

@@ -65,18 +65,20 @@ def command(
 
 
 def _commit(repo: "Repository", oid: bytes, *, stat: bool, everything: bool, as_json: bool) -> None:
-    from dvcs.commands import _labels, _render
+    from dvcs.commands import _labels, _policy, _render
     from dvcs.compare import report, summarise
     from dvcs.repository.diffing import diff
 
     commit = repo.store.commit(oid)
     before = commit.parents[0] if commit.parents else None
     labels = _labels.between(repo, before, oid)
+    policy = _policy.texts(repo, before, oid)
     if as_json:
         payload = {
             **_render.commit_report(oid, commit),
             **report(diff(repo, before, oid)),
             "labels": _labels.report(labels),
+            "policy": _policy.word(*policy),
         }
         ui.emit_json("dvcs.show/1", payload)
         return
@@ -87,6 +89,7 @@ def _commit(repo: "Repository", oid: bytes, *, stat: bool, everything: bool, as_
         if stat:
             yield from _render.stat_lines(summarise(diff(repo, before, oid)), labels)
             return
+        yield from _policy.diff_lines(*policy)
         yield from _labels.block(labels)
         if everything:
             for change in diff(repo, before, oid):

@@ -13,7 +13,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.stash import Stash
+    from dvcs.repository.stash import Popped, Stash
 
 NUMBER = re.compile(r"(?:stash@\{)?([0-9]{1,6})\}?\Z")
 
@@ -26,6 +26,7 @@ NUMBER = re.compile(r"(?:stash@\{)?([0-9]{1,6})\}?\Z")
         "dvcs stash list",
         "dvcs stash show 1",
         "dvcs stash pop",
+        "dvcs stash pop --continue",
     ),
 )
 @click.argument(
@@ -36,6 +37,10 @@ NUMBER = re.compile(r"(?:stash@\{)?([0-9]{1,6})\}?\Z")
 )
 @click.argument("what", nargs=-1, metavar="[SOURCE... | N]")
 @click.option("-m", "--message", help="What the changes are, for the list.")
+@click.option(
+    "--continue", "go_on", is_flag=True, help="End a pop, when its conflicts are decided."
+)
+@click.option("--abort", is_flag=True, help="Give up a pop with conflicts; what is aside stays.")
 @json_option
 @with_repo
 def command(
@@ -45,16 +50,21 @@ def command(
     action: str,
     what: tuple[str, ...],
     message: str | None,
+    go_on: bool,
+    abort: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """
     Put changes of working copies aside, and take them up again.
 
     'push' puts the changes of all working copies, or of some SOURCEs, aside; their files are then
     as they were written. 'pop' makes them changes of the files again; where the source was changed
-    in the same places since, it refuses and keeps them. 'list' shows what there is, the newest is
+    in the same places since, these are conflicts: 'dvcs conflicts' lists them, 'dvcs resolve'
+    decides, 'dvcs stash pop --continue' writes the files. 'list' shows what there is, the newest is
     N = 0; 'show' what is in it; 'drop' forgets it. 'dvcs undo' takes each of these back.
     """
+    if go_on or abort:
+        return _resume(repo, action, what, go_on=go_on, abort=abort, as_json=as_json)
     if message is not None and action != "push":
         raise UsageError(f"'{action}' takes no message", hint="-m is for 'dvcs stash push'")
     if action == "push":
@@ -63,8 +73,11 @@ def command(
         _list(repo, what, as_json=as_json)
     elif action == "show":
         _show(repo, _number(what), as_json=as_json)
+    elif action == "pop":
+        return _pop(repo, _number(what), as_json=as_json)
     else:
-        _end(repo, action, _number(what), as_json=as_json)
+        _drop(repo, _number(what), as_json=as_json)
+    return 0
 
 
 def _number(what: Sequence[str]) -> int:
@@ -117,16 +130,64 @@ def _list(repo: "Repository", what: Sequence[str], *, as_json: bool) -> None:
     ui.page(ui.table(rows))
 
 
-def _end(repo: "Repository", action: str, number: int, *, as_json: bool) -> None:
+def _resume(
+    repo: "Repository",
+    action: str,
+    what: Sequence[str],
+    *,
+    go_on: bool,
+    abort: bool,
+    as_json: bool,
+) -> int:
     from dvcs.repository import stash
 
-    done = stash.pop(repo, number) if action == "pop" else stash.drop(repo, number)
+    flag = "--continue" if go_on else "--abort"
+    if action != "pop" or what or (go_on and abort):
+        raise UsageError(f"{flag} stands alone", hint=f"write 'dvcs stash pop {flag}'")
+    if go_on:
+        return _tell_popped(repo, stash.go_on(repo), as_json=as_json)
+    stash.abort(repo)
+    if as_json:
+        ui.emit_json("dvcs.stash/1", [])
+    ui.say("the stash pop is given up; everything is as it was")
+    return 0
+
+
+def _pop(repo: "Repository", number: int, *, as_json: bool) -> int:
+    from dvcs.repository import stash
+
+    return _tell_popped(repo, stash.pop(repo, number), as_json=as_json)
+
+
+def _tell_popped(repo: "Repository", done: "Popped", *, as_json: bool) -> int:
+    from dvcs.commands import _conflicts
+    from dvcs.repository import conflicts
+
+    if as_json:
+        told = {**_report(done.stash), "conflicts": conflicts.report(done.places)}
+        ui.emit_json("dvcs.stash/1", [told])
+    elif done.places:
+        ui.out(f"cannot take up without decisions: {ui.one_line(done.stash.message)}")
+        _conflicts.tell(done.places, most=20)
+        _conflicts.tell_what_to_do("stash pop")
+    else:
+        _tell_ended(repo, "took up again", done.stash)
+    return int(bool(done.places))
+
+
+def _drop(repo: "Repository", number: int, *, as_json: bool) -> None:
+    from dvcs.repository import stash
+
+    done = stash.drop(repo, number)
     if as_json:
         ui.emit_json("dvcs.stash/1", [_report(done)])
-        return
-    verb = "took up again" if action == "pop" else "dropped"
-    ui.out(f"{verb}: {ui.one_line(done.message)}")
-    for line in _summary(repo, done):
+    else:
+        _tell_ended(repo, "dropped", done)
+
+
+def _tell_ended(repo: "Repository", verb: str, one: "Stash") -> None:
+    ui.out(f"{verb}: {ui.one_line(one.message)}")
+    for line in _summary(repo, one):
         ui.out(f"  {line}")
 
 

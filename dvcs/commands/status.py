@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from dvcs import ui
+from dvcs.commands import _policy
 from dvcs.commands._base import command as declare
 from dvcs.commands._base import json_option, with_repo
 from dvcs.commands._types import SourceType
@@ -44,7 +45,7 @@ def command(repo: "Repository", /, *, sources: tuple[str, ...], as_json: bool) -
     found = msgspec.structs.replace(found, untracked=tuple(_untracked(repo, found)))
     new = {one.source: _contents(repo, one) for one in found.copies if one.state == "added"}
     if as_json:
-        ui.emit_json("dvcs.status/1", {**_report(found, new), "merge": _merge(repo)})
+        ui.emit_json("dvcs.status/1", {**_report(found, new), "merge": _under_way(repo)})
     else:
         ui.page(_lines(repo, found, new))
         _tell_what_next(found)
@@ -78,6 +79,7 @@ def _report(found: "Status", new: "dict[str, Info]") -> dict[str, Any]:
         "clean": found.clean,
         "unfinished": found.unfinished or None,
         "untracked": list(found.untracked),
+        "policy": _policy.state(found.policy),
         "sources": {one.source: _copy_report(one, new.get(one.source)) for one in found.copies},
     }
 
@@ -104,10 +106,8 @@ def _copy_report(one: "CopyStatus", new: "Info | None") -> dict[str, Any]:
 
 def _lines(repo: "Repository", found: "Status", new: "dict[str, Info]") -> Iterator[str]:
     yield _where(repo, found)
-    if merge := _merge(repo):
-        left = ui.plural(merge["open"], "conflict") if merge["open"] else "no conflict"
-        into = f" into '{merge['into']}'" if merge["into"] else ""
-        yield ui.paint(f"merging '{merge['revision']}'{into}: {left} left", "warning")
+    if doing := _under_way(repo):
+        yield ui.paint(_doing(doing), "warning")
     for one in found.copies:
         if one.state == "clean" and not one.behind and not one.unread:
             continue
@@ -118,35 +118,54 @@ def _lines(repo: "Repository", found: "Status", new: "dict[str, Info]") -> Itera
             info = new[one.source]
             yield f"  {ui.plural(info.items, 'item')}, {ui.plural(info.annotations, 'annotation')}"
         yield from (f"  {line}" for line in _changes(one))
+    yield from _policy.status_lines(found.policy)
     if found.untracked:
         yield ""
         yield f"not tracked: {ui.listed((f'{name}/' for name in found.untracked), MOST)}"
-    if merge:
-        what = "dvcs conflicts" if merge["open"] else "dvcs merge --continue"
-        yield f"go on with '{what}', or give the merge up with 'dvcs merge --abort'"
+    if doing:
+        name = doing["operation"]
+        what = "dvcs conflicts" if doing["open"] else f"dvcs {name} --continue"
+        yield f"go on with '{what}', or give the {name} up with 'dvcs {name} --abort'"
     elif found.copies and found.clean:
         yield "nothing to commit"
 
 
-def _merge(repo: "Repository") -> dict[str, Any] | None:
-    """Return what is being merged, and how many conflicts are open; None where nothing is."""
+def _under_way(repo: "Repository") -> dict[str, Any] | None:
+    """Return what is under way, and how many conflicts are open; None where nothing is."""
     from dvcs.errors import RepositoryError
     from dvcs.repository import conflicts
 
-    if not conflicts.is_under_way(repo):
+    kind = conflicts.under_way(repo)
+    if kind is None:
         return None
     try:
         merging = conflicts.load(repo)
     except RepositoryError as error:
-        ui.warn(f"{error}; give it up with 'dvcs merge --abort'")
+        ui.warn(f"{error}; give it up with 'dvcs {kind} --abort'")
         return None
-    left = sum(len(place.conflicts) for place in merging.open())
     return {
+        "operation": merging.operation,
         "revision": merging.revision,
         "into": merging.branch,
         "theirs": merging.theirs,
-        "open": left,
+        "open": sum(len(place.conflicts) for place in merging.open()),
+        "left": len(merging.todo),
     }
+
+
+def _doing(doing: dict[str, Any]) -> str:
+    """Return what is under way as a sentence."""
+    verb = {
+        "merge": "merging",
+        "revert": "reverting",
+        "cherry-pick": "picking",
+        "stash pop": "taking up",
+    }[doing["operation"]]
+    left = ui.plural(doing["open"], "conflict") if doing["open"] else "no conflict"
+    preposition = "into" if doing["operation"] == "merge" else "on"
+    into = f" {preposition} '{doing['into']}'" if doing["into"] else ""
+    more = f", {ui.plural(doing['left'], 'commit')} after it" if doing["left"] else ""
+    return f"{verb} '{doing['revision']}'{into}: {left} left{more}"
 
 
 def _state(one: "CopyStatus") -> list[str]:
@@ -198,10 +217,12 @@ def _tell_what_next(found: "Status") -> None:
         ui.warn(found.unfinished)
     if any(one.conflicts for one in found.copies):
         ui.hint("decide with 'dvcs commit --on-conflict edited' or '--on-conflict kept'")
-    elif states & {"changed", "added"}:
+    elif states & {"changed", "added"} or found.policy.dirty:
         ui.hint("record it with 'dvcs commit -m MESSAGE'")
-    if name := _first(found, "changed"):
+    if name := _first(found, "changed") or (_policy.NAME if found.policy.dirty else None):
         ui.hint(f"see it with 'dvcs diff', take it back with 'dvcs restore {name}'")
+    if found.policy.behind and not found.policy.dirty:
+        ui.hint(f"write that of this revision with 'dvcs restore {_policy.NAME}'")
     if name := _first(found, "missing"):
         ui.hint(f"bring it back with 'dvcs restore {name}', or remove it: 'dvcs remove {name}'")
     behind = [one.source for one in found.copies if one.behind and one.state == "clean"]

@@ -202,14 +202,12 @@ def test_the_format_of_a_dataset_is_found_out(cwd):
     assert "'empty' is in no format that dvcs knows" in done.err
 
 
-def test_an_import_from_elsewhere_leaves_the_working_copy_as_it_is(work):
+def test_an_import_from_elsewhere_brings_the_working_copy_up_to_date(work):
     coco(work.parent / "v2", {"a": [("cat", 9)], "b": [], "c": []})
     before = (work / "pets/annotations/instances_train.json").read_bytes()
-    done = dvcs("import", "../v2", "-n", "pets")
-    assert "'dvcs checkout pets' renews it" in done.err
-    assert (work / "pets/annotations/instances_train.json").read_bytes() == before
-    assert "pets: of another revision" in ok("status")
-    ok("checkout", "pets")
+    assert "  pets: brought up to date" in ok("import", "../v2", "-n", "pets")
+    assert (work / "pets/annotations/instances_train.json").read_bytes() != before
+    assert "nothing to commit" in ok("status")
     assert dvcs("diff", "HEAD:pets", "./pets", "--exit-code").code == 0
 
 

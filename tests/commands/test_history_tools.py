@@ -156,8 +156,29 @@ def test_a_stash_in_conflict_is_kept(work):
     ok("commit", "-m", "elsewhere")
     done = dvcs("stash", "pop")
     assert done.code == 1
-    assert "pets/train/a: 1.geometry" in done.err
+    assert "pets/train/a#1.geometry" in done.out
+    assert "'dvcs stash pop --continue'" in done.err
     assert len(dvcs("stash", "list", "--json").json["dvcs.stash/1"]) == 1
+    assert "taking up 'Changes on main: " in ok("status")
+    assert dvcs("stash", "pop", "--continue").code == 1
+    ok("stash", "pop", "--abort")
+    assert dvcs("stash", "pop").code == 1
+    assert "go on with 'dvcs stash pop --continue'" in dvcs("resolve", "--all", "--theirs").err
+    assert ok("stash", "pop", "--continue").startswith("took up again: Changes on main: ")
+    assert ok("stash", "list") == ""
+    assert "moved by -11.0" in ok("diff")
+
+
+def test_a_pop_is_ended_on_its_own(work):
+    for arguments, message in (
+        (("stash", "--continue"), "--continue stands alone"),
+        (("stash", "pop", "0", "--abort"), "--abort stands alone"),
+    ):
+        done = dvcs(*arguments)
+        assert (done.code, message in done.err) == (2, True)
+    for flag in ("--continue", "--abort"):
+        done = dvcs("stash", "pop", flag)
+        assert (done.code, "no stash pop is under way" in done.err) == (3, True)
 
 
 def test_revert_from_the_command_line(work):
@@ -170,7 +191,7 @@ def test_revert_from_the_command_line(work):
     assert dvcs("status").code == 0
     assert "nothing to revert" in ok("revert", "HEAD~1")
     ok("undo")
-    report = dvcs("revert", "HEAD", "--json").json["dvcs.revert/1"]
+    (report,) = dvcs("revert", "HEAD", "--json").json["dvcs.revert/1"]
     assert report["changed"]
     assert report["summary"]["annotations"]["changed"] == 1
     move(work, 30.0)
@@ -184,12 +205,76 @@ def test_a_revert_in_conflict_names_the_place_and_the_way_out(work):
     ok("commit", "-m", "one")
     move(work, 20.0)
     ok("commit", "-m", "two")
+    assert dvcs("revert", "--dry-run", "HEAD~1").code == 1
     done = dvcs("revert", "HEAD~1")
     assert done.code == 1
-    assert "pets/train/a: 1.geometry" in done.err
-    assert "-X ours or -X theirs" in done.err
+    assert "cannot revert" in done.out
+    assert "pets/train/a#1.geometry  geometry changed on both sides" in done.out
+    assert "then 'dvcs revert --continue'; or give it up with 'dvcs revert --abort'" in done.err
+    assert "reverting 'HEAD~1' on 'main': 1 conflict left" in ok("status")
+    doing = json.loads(ok("status", "--json"))["dvcs.status/1"]["merge"]
+    assert (doing["operation"], doing["open"], doing["left"]) == ("revert", 1, 0)
+    done = dvcs("merge", "--continue")
+    assert (done.code, "dvcs revert --continue" in done.err) == (3, True)
+    ok("revert", "--abort")
     ok("revert", "-X", "theirs", "HEAD~1")
     assert "bbox cat at 5, 5, 10 x 10" in ok("blame", "pets/train/a")
+    ok("undo")
+    assert dvcs("revert", "HEAD~1", "--json").code == 1
+    ok("resolve", "--all", "--base")
+    assert "no open conflicts in the revert of 'HEAD~1'" in ok("conflicts")
+    assert "annotations: 1 changed" in ok("revert", "--continue")
+    assert "bbox cat at 9, 5, 10 x 10" in ok("blame", "pets/train/a")
+
+
+def test_a_range_is_picked_up_to_a_conflict_and_on(work):
+    ok("branch", "side")
+    for x, id in ((9.0, 1), (33.0, 2), (11.0, 1)):
+        move(work, x, id)
+        ok("commit", "-m", f"{id} at {x}")
+    ok("branch", "work")
+    ok("checkout", "side")
+    move(work, 31.0, 2)
+    ok("commit", "-m", "Here")
+    done = dvcs("cherry-pick", "side..work")
+    assert done.code == 1
+    assert "1 at 9.0]" in done.out
+    assert "cannot pick" in done.out
+    assert "  1 commit to go after it" in done.out
+    assert "'dvcs cherry-pick --skip' leaves this one out" in done.err
+    assert "on 'side': 1 conflict left, 1 commit after it" in ok("status")
+    (report,) = json.loads(dvcs("cherry-pick", "--continue", "--json").out)["dvcs.cherry-pick/1"]
+    assert [place["id"] for place in report["conflicts"]] == ["a"]
+    assert "1 at 11.0]" in ok("cherry-pick", "--skip")
+    ok("undo")
+    assert dvcs("cherry-pick", "--abort").code == 0
+    assert dvcs("cherry-pick", "side..work").code == 1
+    ok("resolve", "--all", "--theirs")
+    told = ok("cherry-pick", "--continue")
+    assert [line.split(" ", 2)[2] for line in told.splitlines() if line[0] == "["] == [
+        "2 at 33.0]",
+        "1 at 11.0]",
+    ]
+    assert ok("diff", "work", "HEAD") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("revert",), 2, "which commit?"),
+        (("cherry-pick",), 2, "which commit?"),
+        (("revert", "--continue", "--abort"), 2, "--continue and --abort exclude each other"),
+        (("revert", "--continue", "HEAD"), 2, "--continue takes no COMMIT"),
+        (("cherry-pick", "--abort", "--only", "pets"), 2, "--abort takes no --only"),
+        (("cherry-pick", "--skip", "--dry-run"), 2, "--skip has no dry run"),
+        (("cherry-pick", "--skip"), 3, "no cherry-pick is under way"),
+        (("revert", "--continue"), 3, "no revert is under way"),
+        (("revert", "HEAD..HEAD"), 2, "there is no commit in 'HEAD..HEAD'"),
+    ],
+)
+def test_picks_that_make_no_sense_are_refused(work, arguments, code, message):
+    done = dvcs(*arguments)
+    assert (done.code, message in done.err) == (code, True), done.err
 
 
 def test_cherry_pick_from_the_command_line(work):

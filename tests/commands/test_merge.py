@@ -138,7 +138,6 @@ def test_changes_in_working_copies_refuse(branches: Path):
     ("arguments", "code", "told"),
     [
         (("merge",), 2, "which revision?"),
-        (("merge", "topic", "main"), 2, "one revision at a time"),
         (("merge", "topic", "--abort"), 2, "--abort takes no revision"),
         (("merge", "topic", "--continue"), 2, "--continue takes no revision"),
         (("merge", "nothing"), 3, "nothing"),

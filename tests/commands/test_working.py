@@ -1,4 +1,5 @@
 import json
+import os
 import time
 
 import pytest
@@ -259,13 +260,20 @@ def test_the_demo_tells_a_whole_story(cwd):
     assert time.perf_counter() - begin < 30
     for line in (
         "$ dvcs add scenes\n",
-        "$ dvcs commit -m 'First review'\n",
+        "$ dvcs commit -m 'Corrections by Ada'\n",
         "    ~ bbox person -> cyclist at 32, 100, 16 x 50\n",
+        '      ours    "yellow"\n      theirs  "off"\n',
+        "decided 1 conflict; 0 left\n",
+        " Ben ",
+        "3 voters: kim, lee, max; quorum 2\n",
+        "wrote 'changes.html'",
         "The repository is in 'tour'",
     ):
         assert line in text
     assert ok("-C", "tour", "fsck") == "everything is sound\n"
     assert dvcs("-C", "tour", "status", "--json").json["dvcs.status/1"]["clean"] is True
+    assert dvcs("-C", "tour", "show", "main:scenes/train/train_01").out.count('state: "off"') == 1
+    assert os.environ["DVCS_AUTHOR_NAME"] == "Ada Tester"
     assert dvcs("demo", "tour").code == 2
 
 
