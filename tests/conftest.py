@@ -1,6 +1,7 @@
 """What every test gets: an environment of its own, the sample datasets, hypothesis profiles."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = Path(os.environ.get("DVCS_SAMPLES") or ROOT.parent / "shared" / "samples")
+
+# What runs in the background of a shell ignores interrupts, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile(
