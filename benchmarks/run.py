@@ -415,8 +415,10 @@ def bench_vote(bench: Bench) -> list[Row]:
     run([*DVCS, "-C", repo, "import", root, "-f", "coco_instances", "-n", "root"])
     floor = Cost(0, 0, 0)
     for seed, voter in enumerate(VOTERS, 1):
-        file = bench.data / f"voter_{seed}.json"
-        bench.generated(file.name, "annotator", base, file, "--seed", str(seed))
+        file = bench.data / f"voter_{seed}" / "instances.json"
+        file.parent.mkdir(exist_ok=True)
+        name = file.relative_to(bench.data).as_posix()
+        bench.generated(name, "annotator", base, file, "--seed", str(seed))
         run([*DVCS, "-C", repo, "checkout", "-b", voter, "main"])
         cost = run([*DVCS, "-C", repo, "import", file, "-f", "coco", "-n", "data"])
         floor = Cost(floor.cpu + cost.cpu, max(floor.memory, cost.memory), floor.wall + cost.wall)

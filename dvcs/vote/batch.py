@@ -24,7 +24,7 @@ from dvcs.vote.groups import regrouped, wrong_groups
 from dvcs.vote.options import Options, Voter
 from dvcs.vote.records import Ballot, Finding, Outcome, Voted
 
-BATCH = 500
+BATCH = 2000
 """Annotations compared at once, as soon as there are as many."""
 
 
