@@ -23,7 +23,7 @@ from dvcs.repository import copies, oplog, policy_file
 from dvcs.repository.copies import Copy, CopyChange, Pending, Remembered
 from dvcs.repository.examining import clean_copies
 from dvcs.repository.oplog import HEAD, Move, Operation
-from dvcs.repository.placing import apply
+from dvcs.repository.placing import apply, rebased_stamp
 from dvcs.repository.policy_file import PolicyChange
 from dvcs.repository.refs import HEADS
 from dvcs.repository.rewriting import Mode, Plan, plan
@@ -241,8 +241,13 @@ def rewrite_now(
     *,
     force: bool = False,
     policy: PolicyChange | None = None,
+    records: Sequence[Copy] = (),
 ) -> None:
-    """Rewrite working copies as a part of an operation that is in the log already."""
+    """
+    Rewrite working copies as a part of an operation that is in the log already.
+
+    `records` are what copies are compared with then, where that is not what was written.
+    """
     plans = _planned(repo, changes, force=force, doing="this")
     what = Pending(
         command="rewrite",
@@ -250,10 +255,18 @@ def rewrite_now(
         changes=tuple(changes),
         agreed={made.copy.source: made.agreed for made in plans},
         policy=policy,
+        records=tuple(records),
     )
     copies.begin(repo.layout, what)
     _finish(repo, plans, changes, policy)
+    _compare_with(repo, records)
     copies.end(repo.layout)
+
+
+def _compare_with(repo: "Repository", records: Sequence[Copy]) -> None:
+    for record in records:
+        copies.save(repo.layout, record)
+        rebased_stamp(repo, record)
 
 
 @contextmanager
@@ -403,6 +416,7 @@ def finish_pending(repo: "Repository") -> bool:
         _finish(repo, [made], [one])
     if what.policy is not None:
         _finish(repo, [], [], what.policy)
+    _compare_with(repo, what.records)
     if operation is not None and copies.recall(repo.layout, operation.id) is None:
         _remember(repo, operation, what.changes)
     copies.end(repo.layout)

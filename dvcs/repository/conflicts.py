@@ -13,6 +13,7 @@ import msgspec
 from dvcs.errors import LISTED, UsageError
 from dvcs.merge import CHOICES, Choice, Conflict, Decision
 from dvcs.merge.annotations import fits_value
+from dvcs.repository import copies
 from dvcs.repository.merge_plan import Where, is_named
 from dvcs.repository.underway import (
     Merging,
@@ -103,18 +104,19 @@ def resolve(repo: "Repository", wanted: Wanted, choice: Choice, value: Any = Non
     Nothing else happens before it goes on. Raises RepositoryError where nothing is under way,
     UsageError where nothing is meant, or none of what is meant can be decided so.
     """
-    settle(repo)
-    merging = load(repo)
-    meant = [
-        (place, one)
-        for place in merging.places
-        for one in place.conflicts
-        if wanted.means(place, one)
-    ]
-    if not meant:
-        raise UsageError("no conflict is meant by that", hint=_kinds_there(merging, wanted))
-    chosen = [(place, one, Decision(choice, value)) for place, one in meant]
-    return _decide(repo, merging, chosen)
+    with copies.locked(repo):  # else of two that decide at once, one would be forgotten
+        settle(repo)
+        merging = load(repo)
+        meant = [
+            (place, one)
+            for place in merging.places
+            for one in place.conflicts
+            if wanted.means(place, one)
+        ]
+        if not meant:
+            raise UsageError("no conflict is meant by that", hint=_kinds_there(merging, wanted))
+        chosen = [(place, one, Decision(choice, value)) for place, one in meant]
+        return _decide(repo, merging, chosen)
 
 
 def _kinds_there(merging: Merging, wanted: Wanted) -> str:
@@ -132,20 +134,21 @@ def resolve_from(repo: "Repository", decisions: Any) -> Resolved:
     Each conflict has a `choice` (and a `value`); those without are left. Raises UsageError for what
     is no such list, or names conflicts that are not there.
     """
-    settle(repo)
-    merging = load(repo)
-    known = {place.where: place for place in merging.places}
-    chosen = []
-    for where, key, decision in _listed(decisions):
-        place = known.get(where)
-        found = [one for one in place.conflicts if one.key == key] if place is not None else []
-        if place is None or not found:
-            raise UsageError(
-                f"there is no conflict '{name_of(where)}#{key}'",
-                hint="'dvcs conflicts --json' writes the list to fill in",
-            )
-        chosen.append((place, found[0], decision))
-    return _decide(repo, merging, chosen)
+    with copies.locked(repo):
+        settle(repo)
+        merging = load(repo)
+        known = {place.where: place for place in merging.places}
+        chosen = []
+        for where, key, decision in _listed(decisions):
+            place = known.get(where)
+            found = [one for one in place.conflicts if one.key == key] if place is not None else []
+            if place is None or not found:
+                raise UsageError(
+                    f"there is no conflict '{name_of(where)}#{key}'",
+                    hint="'dvcs conflicts --json' writes the list to fill in",
+                )
+            chosen.append((place, found[0], decision))
+        return _decide(repo, merging, chosen)
 
 
 def _listed(decisions: Any) -> Iterator[tuple[Where, str, Decision]]:

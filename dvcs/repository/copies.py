@@ -13,6 +13,7 @@ A working copy is always compared with its base, the commit in its record, never
 """
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,7 @@ HOOKS_PATIENCE = 2.0
 """Seconds for which a command that a hook runs waits for the working copies."""
 KEPT_UNDO = 500
 """How many operations' records are kept for undo; they take some hundred bytes each."""
+OPERATION = re.compile(r"[0-9a-f]{12}")
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,6 +67,13 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commit: str | None = None
     written: bool = False
     absent: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a place outside of the root: a repository may have come from anywhere."""
+        path = self.path.replace("\\", "/") if os.name == "nt" else self.path
+        parts = path.split("/")
+        if {"", ".", ".."} & set(parts) or parts[0] == NAME or Path(self.path).drive:
+            raise ValueError(f"'{self.path}' is no place for a working copy")
 
     def folder(self, root: Path) -> Path:
         """Return the folder that its paths are relative to."""
@@ -95,7 +104,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `agreed` are, by source, the files that it was to replace or remove, as they were then: those
     that still are so may go. With `removed`, it is to be finished only where HEAD does not have
-    that source. `policy` is what becomes of `dvcs.toml`.
+    that source. `policy` is what becomes of `dvcs.toml`. `records` are those that copies have when
+    all is written, where they are to be compared with another version than was written.
     """
 
     command: str
@@ -105,6 +115,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agreed: dict[str, dict[str, Stat]] = {}
     removed: str = ""
     policy: PolicyChange | None = None
+    records: tuple[Copy, ...] = ()
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -298,7 +309,9 @@ def remember(layout: "Layout", operation: str, what: Remembered) -> None:
     folder = layout.copies / "undo"
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / operation, sealed(msgspec.json.encode(what)))
-    kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    # What has another name than operations have was not written here, and is not touched.
+    kept = [path for path in folder.iterdir() if OPERATION.fullmatch(path.name)]
+    kept.sort(key=lambda path: path.stat().st_mtime_ns)
     for path in kept[:-KEPT_UNDO]:
         path.unlink(missing_ok=True)
 

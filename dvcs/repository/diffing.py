@@ -196,6 +196,7 @@ def _texts(snapshot: Snapshot, held: list[Held]) -> Iterator[list[bytes]]:
     blobs = snapshot.store.blobs(oids, threads=1)
     for one in held:
         yield [next(blobs) for _ in range(len(one.blobs) // SIZE)]
+    next(blobs, None)  # as `Snapshot.read_blobs`
 
 
 def _item(held: Held | None, blobs: list[bytes] | None, names: Mapping[str, str]) -> Item | None:

@@ -44,6 +44,10 @@ SUFFIXES = (".py", ".exe", ".bat", ".cmd") if os.name == "nt" else ("", ".py")
 PYTHON = ".py"
 PATIENCE = 1.0
 """Seconds that an interrupted hook has to end by itself, and then when it is told to."""
+TOLD = frozenset(
+    f"DVCS_{what}" for what in ("OPERATION", "BRANCH", "BEFORE", "COMMIT", "TREE", "PARENTS")
+)
+"""Variables that say what a hook is asked about."""
 SHOWN = 20
 
 State = Literal["ready", "not trusted", "changed", "not executable", "not runnable", "unknown"]
@@ -164,9 +168,7 @@ def install(layout: "Layout", source: Path, name: str, *, force: bool = False) -
     UnknownName, UsageError where there is one already and not `force`, RepositoryError.
     """
     name = check_name(name)
-    trust.digest(source)
-    with told(source):
-        data = source.read_bytes()
+    data = trust.read(source)
     suffix = source.suffix.lower()
     if os.name != "nt" and (suffix != PYTHON or data.startswith(b"#!")):
         suffix = ""
@@ -188,7 +190,7 @@ def install(layout: "Layout", source: Path, name: str, *, force: bool = False) -
             if path != target:
                 path.unlink()
                 trust.distrust(layout, f"hooks/{path.name}")
-    trust.trust(layout, f"hooks/{target.name}", target)
+    trust.trust_bytes(layout, f"hooks/{target.name}", data)
     return Hook(name, target, "ready")
 
 
@@ -269,7 +271,8 @@ def run(
     a descriptor), else it is kept. Raises HookRefused where it may not run or cannot be started;
     KeyboardInterrupt passes through when it has ended.
     """
-    require_ready(hook)
+    # Looked at again, for it may have waited for a lock since.
+    require_ready(hook._replace(state=_state(layout, hook.name, hook.path)))
     command = [sys.executable, "-P"] if hook.path.suffix == PYTHON else []
     if output is not None:
         output.flush()
@@ -279,7 +282,7 @@ def run(
         process = subprocess.Popen(  # noqa: S603 - trusted by the user, as it is
             [*command, str(hook.path), *arguments],
             cwd=layout.root,
-            env={**os.environ, **environment, **own},
+            env={**_inherited(), **environment, **own},
             stdin=subprocess.PIPE if lines else subprocess.DEVNULL,
             stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.STDOUT,
@@ -296,6 +299,11 @@ def run(
             _end(process)
             raise
     return Outcome(process.returncode, (data or b"").decode(errors="replace"))
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment without what an outer hook was told of its own commit."""
+    return {name: value for name, value in os.environ.items() if name not in TOLD}
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -137,6 +137,11 @@ def merge(repo: "Repository", request: Request) -> Merged:
             return Merged("up to date", branch, ours or found.oid, ours, found.oid, Counts())
         partly = request.only or request.excluded or request.squash
         plain = request.fast_forward and request.commit and not partly
+        if ours is None and not plain:
+            raise UsageError(
+                "there is no commit here yet that could be merged with",
+                hint=f"merge all of '{request.revision}': the branch begins with it",
+            )
         if ours is None or (ours in bases and plain):
             return _forward(repo, request, branch, ours, found.oid)
         if not bases and not request.allow_unrelated:

@@ -7,8 +7,9 @@ Revert and cherry-pick: what commits changed, taken back or made again where HEA
 
 Each is a graft (`grafting.py`) of the difference between a commit and its parent, computed anew
 when it goes on. Working copies of the sources concerned must be clean, and become what the new
-commit says. From the first conflict on, what is left to do is recorded (`underway.py`) together
-with each commit; before that, whoever is killed has whole commits and no more.
+commit says. From the first that stops (by conflicts, or because policy or a hook refuses it) on,
+what is left to do is recorded (`underway.py`) together with each commit; before that, whoever is
+killed has whole commits and no more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dvcs.errors import RepositoryError, UsageError
+from dvcs.errors import DvcsError, RepositoryError, UsageError
 from dvcs.merge import Counts, Options, Strategy
 from dvcs.objects.gitobjects import Signature
 from dvcs.repository import checkout, copies, oplog
@@ -94,7 +95,8 @@ def revert(
     parent (from 1) with which merges are compared. What was changed since stays open, in `places`:
     then the revert is under way, unless `strategy` (`ours`: HEAD, `theirs`: the reverted state)
     decides. Raises RevisionNotFound; UsageError for a merge without `mainline`; DirtyWorkingCopy;
-    RepositoryError where something is under way. Nothing has changed then.
+    RepositoryError where something is under way; PolicyViolation; HookRefused. Nothing has changed
+    then, but for commits that were made before the one that is refused: then it is under way.
     """
     wanted = chosen(repo, revisions, oldest_first=False)
     if message and len(wanted) > 1:
@@ -168,7 +170,8 @@ def skip(repo: "Repository", kind: Kind) -> Picks:
     if not merging.todo:
         oplog.change(repo.layout, f"{kind} --skip", refs_to(repo, None))
         return Picks(kind, (), _head(repo))
-    after = _next(merging, _head(repo))
+    head = _head(repo)
+    after = _next(merging, head, before=head)
     begin(repo, after)
     return _run(repo, after, recorded=True)
 
@@ -253,13 +256,19 @@ def _resumed(repo: "Repository", kind: Kind) -> Merging:
     return merging
 
 
-def _next(merging: Merging, tip: bytes) -> Merging:
-    """Return what comes after the commit in hand."""
+def _next(merging: Merging, tip: bytes, *, before: bytes) -> Merging:
+    """
+    Return what comes after the commit in hand.
+
+    `before` is where the branch was before that was done: elsewhere than it was left, somebody else
+    has moved it, and to give up must not take that back.
+    """
     first, *todo = merging.todo
     return msgspec.structs.replace(
         merging,
         ours=tip.hex(),
         last=tip.hex(),
+        began=merging.began if before.hex() == merging.last else None,
         theirs=first,
         revision=first[:10],
         todo=tuple(todo),
@@ -276,8 +285,15 @@ def _run(
     """Do the commit in hand and those after it, up to the first that has conflicts."""
     picked: list[Picked] = []
     while True:
-        with repo.gate.postponing():
-            one, found = _apply(repo, merging, dry_run=dry_run, recorded=recorded)
+        try:
+            with repo.gate.postponing():
+                one, found = _apply(repo, merging, dry_run=dry_run, recorded=recorded)
+        except DvcsError as error:
+            if picked:
+                if not recorded:
+                    begin(repo, merging)
+                error.hint = _stopped(merging, len(picked), error.hint)
+            raise
         places, kind = found.open(), merging.operation
         if places:
             if not dry_run:
@@ -287,7 +303,23 @@ def _run(
         picked.append(one)
         if not merging.todo:
             return Picks(kind, tuple(picked), one.oid)
-        merging = _next(merging, one.oid)
+        before = _before(repo, one.oid, made=one.changed and not dry_run)
+        merging = _next(merging, one.oid, before=before)
+
+
+def _before(repo: "Repository", oid: bytes, *, made: bool) -> bytes:
+    """Return where the branch was before it came to a commit, if that was `made` now."""
+    return repo.store.commit(oid).parents[0] if made else oid
+
+
+def _stopped(merging: Merging, count: int, hint: str | None) -> str:
+    """Return what helps where a commit is refused and some were made before it."""
+    made = "1 commit was" if count == 1 else f"{count} commits were"
+    helps = (hint or "").removeprefix("nothing was changed; ")
+    return (
+        f"{helps}{'; ' * bool(helps)}{made} made before this one: go on with"
+        f" 'dvcs {merging.operation} --continue' (or --skip), or take all back with --abort"
+    )
 
 
 def _apply(
@@ -320,7 +352,8 @@ def _apply(
 
         def moves(made: bytes) -> list[Move]:
             """Return what becomes of the record, once the commit's id is known."""
-            after = _next(found, made) if found.todo else None
+            before = _before(repo, made, made=True)
+            after = _next(found, made, before=before) if found.todo else None
             save(repo, after or found)
             return refs_to(repo, after)
 
@@ -340,7 +373,7 @@ def _apply(
 def _advance(repo: "Repository", merging: Merging, tip: bytes) -> None:
     """Go on to the next commit where the one in hand changed nothing, or end."""
     if merging.todo:
-        begin(repo, _next(merging, tip))
+        begin(repo, _next(merging, tip, before=tip))
     else:
         oplog.change(repo.layout, f"{merging.operation} (nothing left)", refs_to(repo, None))
 

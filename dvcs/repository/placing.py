@@ -35,9 +35,9 @@ FEW = 64
 def apply(made: Plan) -> None:
     """Put the planned files in place and write the index. What changed meanwhile is left alone."""
     folder = made.folder
-    if made.sink is not None:
-        make_dirs(folder)
     safe = _SafeFolders(folder)
+    if made.sink is not None and safe.is_own:
+        make_dirs(folder)
     trash = _Trash(made)
     written: dict[str, Stat] = {}
     for path, before in sorted(made.writes.items()):
@@ -108,7 +108,9 @@ class _SafeFolders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._known: dict[str, bool] = {"": not root.is_symlink()}
+        self.is_own = root.resolve() == root
+        """Whether no link leads to the root itself, which lies in the working folder."""
+        self._known: dict[str, bool] = {"": self.is_own}
 
     def holds(self, path: str) -> bool:
         """Tell whether a file of this path lies in the root."""

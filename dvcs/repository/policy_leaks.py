@@ -10,6 +10,7 @@ whoever deletes them loses time only.
 """
 
 import hashlib
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDTH = 16
 KEPT = 32
+LIST = re.compile(r"[0-9a-f]{40}")
+"""How a list is called; what has another name was not written here, and is not touched."""
 MANY = 1000
 """Digests from which on a set is made instead of searching for each."""
 
@@ -177,7 +180,8 @@ class Leaks:
             beside = self._folder / temp_name()
             beside.write_bytes(check + data)
             beside.replace(self._folder / tree.hex())
-            kept = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+            kept = [path for path in self._folder.iterdir() if LIST.fullmatch(path.name)]
+            kept.sort(key=lambda path: path.stat().st_mtime_ns)
             for path in kept[:-KEPT]:
                 path.unlink(missing_ok=True)
 

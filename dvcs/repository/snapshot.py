@@ -303,6 +303,7 @@ class Snapshot:
         stream = self.store.blobs(oids)
         for name, blobs in held.items():
             yield name, [next(stream) for _ in range(len(blobs) // SIZE)]
+        next(stream, None)  # its threads end here: an interrupt in a collected generator is lost
 
 
 def _id_of(name: bytes) -> str:

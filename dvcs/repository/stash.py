@@ -5,8 +5,9 @@ Changes of working copies put aside: each time a commit under `refs/dvcs/stash/`
 
 Such a commit is what `commit` would have made; its parent is HEAD at that time. To take it up
 again, what it changed is made on the version that each copy was written from (`grafting.py`), and
-the files are written so; their records still name that version, so it is a change again. The ref
-goes last: whoever is killed in between has the changes twice, never not at all.
+the files are written so; their records name that version again at the end of the rewrite, which
+whoever finds it unfinished finishes, so it is a change. The ref goes last: whoever is killed in
+between has the changes twice, never not at all.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,6 @@ from dvcs.repository.grafting import graft, refuse_open
 from dvcs.repository.merge_plan import Plan
 from dvcs.repository.message import parse
 from dvcs.repository.oplog import Move, Operation
-from dvcs.repository.placing import rebased_stamp
 from dvcs.repository.recording import recorded_as
 from dvcs.repository.underway import Merging, Place
 
@@ -254,32 +254,20 @@ def _computed(repo: "Repository", oid: bytes, doing: str, plan: Plan) -> _Laid:
     clean_copies(repo, touched, doing=f"'{doing}'")
     laid = _Laid(touched, [], [])
     for copy in touched:
-        home = _home(repo, copy)
-        with repo.transaction(base=home.base) as change:
+        with repo.transaction(base=copy.base) as change:
             graft(change, base, theirs, plan, sources=(copy.source,))
             if change.sources == change.before.sources or plan.is_open:
                 continue  # it is in there already, or is not to be written yet
             made = change.aside(doing, operation="stash")
         new = msgspec.structs.replace(copy, commit=made.hex(), written=True)
         laid.changes.append(CopyChange(copy, new))
-        laid.records.append(msgspec.structs.replace(home, written=True))
+        laid.records.append(msgspec.structs.replace(copy, written=True))
     return laid
 
 
 def _write(repo: "Repository", laid: _Laid) -> None:
     """Make what a stash changed in the files of the working copies."""
-    rewrite_now(repo, laid.changes)
-    for record in laid.records:
-        copies.save(repo.layout, record)
-        rebased_stamp(repo, record)
-
-
-def _home(repo: "Repository", copy: Copy) -> Copy:
-    """Return the record of a copy, without what a pop that was killed at the end left in it."""
-    commit = None if copy.base is None else repo.store.commit(copy.base)
-    if commit is None or parse(commit.message).operation != "stash" or not commit.parents:
-        return copy
-    return msgspec.structs.replace(copy, commit=commit.parents[0].hex())
+    rewrite_now(repo, laid.changes, records=laid.records)
 
 
 def _present(repo: "Repository", source: str) -> Copy:

@@ -40,8 +40,13 @@ def user_file() -> Path:
 
 
 def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex. Raises as `read`."""
+    return hashlib.sha256(read(path)).hexdigest()
+
+
+def read(path: Path) -> bytes:
     """
-    Return the SHA-256 of a file, in hex.
+    Return what a file holds.
 
     Raises RepositoryError for what is no file (a pipe or a device would never end), is larger than
     `LARGEST`, or cannot be read.
@@ -53,7 +58,7 @@ def digest(path: Path) -> str:
             data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise RepositoryError(f"'{path}' is too large to be checked", hint="call it from a script")
-    return hashlib.sha256(data).hexdigest()
+    return data
 
 
 def known(layout: "Layout", name: str) -> str | None:
@@ -63,7 +68,12 @@ def known(layout: "Layout", name: str) -> str | None:
 
 def trust(layout: "Layout", name: str, path: Path) -> str:
     """Trust a file of a repository as it is now; return its SHA-256."""
-    found = digest(path)
+    return trust_bytes(layout, name, read(path))
+
+
+def trust_bytes(layout: "Layout", name: str, data: bytes) -> str:
+    """Trust a file of a repository if it holds just this; return its SHA-256."""
+    found = hashlib.sha256(data).hexdigest()
     _put(layout, name, found)
     return found
 
@@ -88,7 +98,13 @@ def _put(layout: "Layout", name: str, value: str | None) -> None:
         trusted = {**record.trusted, str(layout.root): dict(sorted(here.items()))}
         if not here:
             del trusted[str(layout.root)]
-        data = msgspec.json.format(msgspec.json.encode(_Record(trusted=trusted)))
+        try:
+            data = msgspec.json.format(msgspec.json.encode(_Record(trusted=trusted)))
+        except UnicodeEncodeError:
+            raise RepositoryError(
+                f"nothing in '{layout.root}' can be trusted: that name is not UTF-8",
+                hint="give the folder another name",
+            ) from None
         write_atomic(path, data + b"\n", mode=0o600)
 
 

@@ -10,6 +10,7 @@ One thing is under way at a time. Conflicts block nothing but its own end: branc
 copies are as before.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,7 +19,7 @@ import msgspec
 
 from dvcs.errors import RepositoryError
 from dvcs.merge import Conflict, Decision, Options
-from dvcs.objects._durable import TEMP_PREFIX, write_atomic
+from dvcs.objects._durable import write_atomic
 from dvcs.repository.locks import told
 from dvcs.repository.merge_plan import Plan, Where
 from dvcs.repository.oplog import Log, Move, change, locked
@@ -32,6 +33,7 @@ Kind = Literal["merge", "revert", "cherry-pick", "stash pop"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KEPT = 20
 """Records that are kept for undo."""
+RECORD = re.compile(r"(?:[a-z-]+-)?[0-9a-f]{40}")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,6 @@ class Merging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     only: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     squash: bool = False
-    allow_unrelated: bool = False
     places: tuple[Place, ...] = ()
     decisions: dict[str, dict[str, Decision]] = {}
     labels: dict[str, dict[str, str]] = {}
@@ -192,6 +193,12 @@ def _record(repo: "Repository", kind: Kind, theirs: str) -> Path:
     return repo.layout.state / "merge" / name
 
 
+def _records(repo: "Repository") -> list[Path]:
+    """Return the records; what has another name was not written here, and is not touched."""
+    folder = (repo.layout.state / "merge").glob("*")
+    return [path for path in folder if RECORD.fullmatch(path.name)]
+
+
 def settle(repo: "Repository") -> None:
     """Have an operation that was killed be finished or forgotten, before its refs are looked at."""
     if not Log(repo.layout).is_finished():
@@ -256,8 +263,7 @@ def check(repo: "Repository") -> Iterator[tuple[Path, str]]:
     """Yield records that are damaged or missing, and what is wrong, for `fsck`."""
     kind = under_way(repo)
     theirs = None if kind is None else repo.refs.read(_ref(kind, "theirs"))
-    folder = (repo.layout.state / "merge").glob("*")
-    paths = {path for path in folder if not path.name.startswith(TEMP_PREFIX)}
+    paths = set(_records(repo))
     if kind is not None and theirs is not None:
         paths.add(_record(repo, kind, theirs.hex()))
     for path in sorted(paths):
@@ -289,8 +295,7 @@ def save(repo: "Repository", merging: Merging) -> None:
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, sealed(msgspec.json.encode(merging)))
-        records = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime_ns)
-        for old in records[:-KEPT]:
+        for old in sorted(_records(repo), key=lambda one: one.stat().st_mtime_ns)[:-KEPT]:
             old.unlink(missing_ok=True)
 
 
@@ -312,12 +317,18 @@ def refs_to(repo: "Repository", merging: Merging | None) -> list[Move]:
 
 
 def begin(repo: "Repository", merging: Merging) -> None:
-    """Have something be under way, or its sides be others."""
-    save(repo, merging)
-    moves = refs_to(repo, merging)
-    if moves:
-        command = f"{merging.operation} {merging.revision} (not committed yet)"
-        change(repo.layout, command, moves)
+    """
+    Have something be under way, or its sides be others.
+
+    Raises RepositoryError where something of another kind is under way by now.
+    """
+    with locked(repo.layout) as log:
+        if under_way(repo) not in (None, merging.operation):
+            refuse_second(repo)
+        save(repo, merging)
+        moves = refs_to(repo, merging)
+        if moves:
+            log.change(f"{merging.operation} {merging.revision} (not committed yet)", moves)
 
 
 def abort(repo: "Repository", kind: Kind | None = "merge") -> None:

@@ -28,6 +28,11 @@ KEEP_JOINED = 1.0
 JOINED = "-joined"
 GITS_PAUSE = 600.0
 """Seconds in which Git, which knows nothing of our locks, may still bring a pack its index."""
+WRITTEN = 600.0
+"""
+Seconds after which a small file is not being written any more. Records of working copies and of
+what is under way are written without the lock that keeps upkeep away.
+"""
 
 
 def tidy(repo: "Repository") -> None:
@@ -77,14 +82,20 @@ def new_trash(repo: "Repository", suffix: str = "") -> Path:
 
 
 def old_trash(repo: "Repository", days: float = KEEP_TRASH) -> list[Path]:
-    """Return what lies in the trash for longer than that, and joined packs after a day."""
-    if not repo.layout.trash.is_dir():
+    """
+    Return what lies in the trash for longer than that, and joined packs after a day.
+
+    A repository may have come from anywhere: where the trash is a link, its target is not ours.
+    """
+    trash = repo.layout.trash
+    own = repo.layout.git.resolve() / trash.relative_to(repo.layout.git)
+    if not trash.is_dir() or trash.resolve() != own:
         return []
     now = time.time()
     return [
         path
-        for path in sorted(repo.layout.trash.iterdir())
-        if path.stat().st_mtime
+        for path in sorted(trash.iterdir())
+        if path.lstat().st_mtime
         < now - DAY * (min(days, KEEP_JOINED) if path.name.endswith(JOINED) else days)
     ]
 
@@ -92,7 +103,7 @@ def old_trash(repo: "Repository", days: float = KEEP_TRASH) -> list[Path]:
 def empty_trash(repo: "Repository", days: float = KEEP_TRASH) -> None:
     """Remove what lies in the trash for longer than that."""
     for path in old_trash(repo, days):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
@@ -106,12 +117,21 @@ def leftovers(repo: "Repository") -> Iterator[Path]:
     """
     git = repo.layout.git
     state = repo.layout.state
-    for folder in (git, state, state / "merge", repo.layout.copies, repo.media.root):
+    copies = repo.layout.copies
+    for folder in (git, state, state / "merge", state / "leaks", copies, copies / "undo"):
         if folder.is_dir():
-            yield from folder.glob(f"{TEMP_PREFIX}*")
+            yield from (path for path in folder.glob(f"{TEMP_PREFIX}*") if _is_left(path))
+    if repo.media.root.is_dir():
+        yield from repo.media.root.glob(f"{TEMP_PREFIX}*")
     for folder, pause in ((repo.store.pack_folder, GITS_PAUSE), (repo.media.packs_folder, 0.0)):
         if folder.is_dir():
             yield from _unfinished_packs(folder, pause)
+
+
+def _is_left(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime < time.time() - WRITTEN
+    return False
 
 
 def _unfinished_packs(folder: Path, pause: float) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """fsck: what is damaged, and exactly which items and commits that affects."""
 
+import os
 import random
 from pathlib import Path
 
@@ -227,6 +228,8 @@ def test_what_killed_processes_left_is_a_warning(repo: Repository, history):
     left = ["state/tmp-1-a", "media/tmp-1-b", "objects/pack/tmp_pack_tmp-1-c", "tmp-1-d"]
     for name in left:
         (git_dir / name).touch()
+        os.utime(git_dir / name, (0, 0))
+    (git_dir / "state" / "tmp-1-young").touch()  # somebody may be writing it
     for name in ("HEAD.lock", "refs/heads/main.lock", "packed-refs.lock"):
         (git_dir / name).touch()
         left.append(name)

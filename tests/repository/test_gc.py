@@ -311,3 +311,15 @@ def test_a_killed_import_is_cleaned_up_by_the_next_commit(repo: Repository, tmp_
     commit(repo, items(2), source="b")
     assert list(upkeep.leftovers(repo)) == []
     del tmp_path
+
+
+def test_what_is_being_written_is_not_taken_for_left(repo: Repository):
+    held = [repo.layout.copies / "tmp-1-a", repo.layout.state / "tmp-1-b"]
+    for path in held:
+        path.touch()
+    upkeep.tidy(repo)
+    assert all(path.exists() for path in held)
+    for path in held:
+        os.utime(path, (0, 0))
+    upkeep.tidy(repo)
+    assert not any(path.exists() for path in held)

@@ -12,7 +12,7 @@ import pytest
 
 from dvcs.errors import HookRefused, RepositoryError, UnknownName, UsageError
 from dvcs.model import Bbox, Item
-from dvcs.repository import Repository, checkout, gc, hook_samples, hooks, trust, upkeep, worktree
+from dvcs.repository import Repository, checkout, gc, hook_samples, hooks, trust, worktree
 from dvcs.repository.editing import set_items
 from dvcs.repository.merging import Request, go_on, merge
 from dvcs.repository.oplog import Log
@@ -197,7 +197,7 @@ def test_a_message_is_taken_as_the_hook_leaves_it(repo: Repository):
     assert message(repo) == (
         "PETS-7 Change 0001\n\nReviewed-by: Ada <a@example.org>\nDvcs-Operation: edit\n"
     )
-    assert list(upkeep.leftovers(repo)) == []
+    assert list(repo.layout.state.glob("tmp-*")) == []
     check_sound(repo)
 
 
@@ -218,7 +218,7 @@ def test_a_message_that_is_none_refuses(repo: Repository, written: bytes, why: s
     hook(repo, "commit-msg", f"import sys; open(sys.argv[1], 'wb').write({written!r})")
     with pytest.raises(HookRefused, match=why):
         change_item(repo, item("0001", x=77.0))
-    assert list(upkeep.leftovers(repo)) == []
+    assert list(repo.layout.state.glob("tmp-*")) == []
 
 
 # -- after ---------------------------------------------------------------------------------------
@@ -643,3 +643,28 @@ def test_every_sample_says_what_it_is(repo: Repository):
     with pytest.raises(UnknownName):
         hook_samples.path_of("nothing")
     assert sys.executable
+
+
+def test_an_outer_hooks_commit_is_not_told_as_ones_own(repo: Repository, monkeypatch):
+    monkeypatch.setenv("DVCS_COMMIT", "a" * 40)
+    hook(repo, "pre-push", SAYS)
+    repo.gate.before_push("origin", "https://example.org/pets", [])
+    assert "DVCS_COMMIT" not in said(repo)
+
+
+def test_a_hook_that_changed_since_it_was_found_does_not_run(repo: Repository):
+    path = hook(repo, "pre-commit", SAYS)
+    found = hooks.get(repo.layout, "pre-commit")
+    path.write_text(f"{SAYS}# more")
+    with pytest.raises(HookRefused, match="was changed since you trusted it"):
+        hooks.run(repo.layout, found, (), {})
+    assert not (repo.root / "said").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_not_utf_8_is_told(tmp_path: Path):
+    repo = Repository.init(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")))
+    script = tmp_path / "check.py"
+    script.write_text("")
+    with pytest.raises(RepositoryError, match="not UTF-8"):
+        hooks.install(repo.layout, script, "pre-commit")

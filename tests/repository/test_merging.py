@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 
 import msgspec
 import pytest
@@ -965,3 +966,36 @@ def test_whoever_is_killed_leaves_a_repository_that_works(tracked, tmp_path, act
         "continue": {(False, True), (True, False)},
     }
     assert outcomes == expected[action]
+
+
+@pytest.mark.parametrize(
+    "how", [{"only": ("a",)}, {"squash": True}, {"fast_forward": False}, {"commit": False}]
+)
+def test_what_is_no_fast_forward_needs_a_commit_to_be_merged_with(repo, how):
+    commit(repo, items(2))
+    repo.move_head("refs/heads/new", "checkout new")
+    with pytest.raises(UsageError, match="no commit here yet"):
+        merging.merge(repo, merging.Request(revision="main", **how))
+    assert repo.refs.head_commit() is None
+    assert merging.merge(repo, merging.Request(revision="main")).status == "fast-forward"
+
+
+def test_decisions_that_are_made_at_once_are_all_kept(repo):
+    ids = [f"i{n}" for n in range(6)]
+    scene = Branches(repo, [item(id, box(1, id=1)) for id in ids])
+    scene.on("topic", *(item(id, box(5, id=1)) for id in ids))
+    scene.on("main", *(item(id, box(9, id=1)) for id in ids))
+    assert len(scene.merge().places) == len(ids)
+    together = threading.Barrier(len(ids))
+
+    def decide(id):
+        with Repository(repo.root) as own:
+            together.wait()
+            conflicts.resolve(own, Wanted((f"a/train/{id}",)), "ours")
+
+    threads = [threading.Thread(target=decide, args=(id,)) for id in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert conflicts.load(repo).open() == ()

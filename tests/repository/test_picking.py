@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
+from dvcs.errors import DirtyWorkingCopy, HookRefused, RepositoryError, UsageError
 from dvcs.model import Category, Labels
 from dvcs.objects.gitobjects import Commit, Signature
 from dvcs.objects.items import encode_labels
-from dvcs.repository import Repository, checkout, conflicts, merging, picking, worktree
+from dvcs.repository import Repository, checkout, conflicts, hooks, merging, picking, worktree
 from dvcs.repository.branches import delete_branch
 from dvcs.repository.conflicts import Wanted
 from dvcs.repository.gc import collect
@@ -534,3 +534,81 @@ def test_working_copies_wait_for_the_decision(tmp_path):
     undo(repo)
     assert pets.files(folder) == before
     repo.close()
+
+
+def refused_at(n):
+    """Return a hook that refuses when it is asked for the nth time (from 0)."""
+    return (
+        "import sys\nfrom pathlib import Path\npath = Path('asked')\n"
+        "count = len(path.read_text()) if path.exists() else 0\n"
+        f"path.write_text('x' * (count + 1))\nsys.exit(count == {n})\n"
+    )
+
+
+def test_a_pick_that_is_refused_after_others_is_under_way(repo):
+    first = commit(repo, items(3))
+    repo.create_branch("side", first)
+    for n in range(3):
+        change_item(repo, item(f"000{n}", x=50.0 + n), branch="side")
+    script = repo.root.parent / "hook.py"
+    script.write_text(refused_at(1))
+    hooks.install(repo.layout, script, "pre-commit")
+    with pytest.raises(HookRefused) as refused:
+        cherry_pick(repo, "main..side")
+    assert "nothing was changed" not in refused.value.hint
+    assert "1 commit was made before this one" in refused.value.hint
+    assert places(repo, "train/0000") == [50.0]
+    assert len(picking.go_on(repo, "cherry-pick").picked) == 2
+    assert [places(repo, f"train/000{n}") for n in range(3)] == [[50.0], [51.0], [52.0]]
+    assert not conflicts.is_under_way(repo)
+    check_sound(repo)
+
+
+def test_a_pick_that_is_refused_first_changes_nothing(repo):
+    first = commit(repo, items(3))
+    repo.create_branch("side", first)
+    change_item(repo, item("0000", x=50.0), branch="side")
+    change_item(repo, item("0001", x=50.0), branch="side")
+    script = repo.root.parent / "hook.py"
+    script.write_text(refused_at(0))
+    hooks.install(repo.layout, script, "pre-commit")
+    with pytest.raises(HookRefused) as refused:
+        cherry_pick(repo, "main..side")
+    assert refused.value.hint.startswith("nothing was changed")
+    assert (repo.resolve(), conflicts.is_under_way(repo)) == (first, False)
+
+
+@pytest.mark.parametrize("way", ["continue", "skip"])
+def test_giving_up_keeps_a_commit_that_somebody_made_between_two_conflicts(repo, way):
+    first = commit(repo, [boxes(1.0), boxes(1.0, id="y"), boxes(1.0, id="z")])
+    repo.create_branch("side", first)
+    for id in ("x", "y"):
+        change_item(repo, boxes(5.0, id=id), branch="side")
+        change_item(repo, boxes(15.0, id=id))
+    assert cherry_pick(repo, "main..side").left == 1
+    change_item(repo, boxes(44.0, id="z"))
+    if way == "continue":
+        conflicts.resolve(repo, Wanted(), "theirs")
+        assert picking.go_on(repo, "cherry-pick").places
+    else:
+        assert picking.skip(repo, "cherry-pick").places
+    head = repo.resolve()
+    assert not picking.abort(repo, "cherry-pick")
+    assert repo.resolve() == head
+    assert places(repo, "train/z") == [44.0]
+    assert not conflicts.is_under_way(repo)
+
+
+def test_what_is_under_way_is_not_replaced_by_what_began_at_the_same_time(repo):
+    first = commit(repo, [boxes(1.0)])
+    repo.create_branch("side", first)
+    change_item(repo, boxes(5.0), branch="side")
+    head = change_item(repo, boxes(15.0)).hex()
+    merging.merge(repo, merging.Request(revision="side"))
+    late = conflicts.Merging(
+        operation="revert", ours=head, theirs=head, revision="HEAD", branch="main"
+    )
+    with pytest.raises(RepositoryError, match="a merge of 'side' is under way"):
+        conflicts.begin(repo, late)
+    assert conflicts.under_way(repo) == "merge"
+    assert not repo.refs.all("refs/dvcs/revert/")

@@ -1,5 +1,7 @@
 """What a commit holds: read lazily, in order, whatever depth items are at, sources joined."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from dvcs.errors import CorruptObject, DvcsError, RepositoryError, UnsafeName
@@ -249,3 +251,16 @@ def test_an_empty_repository_is_an_empty_dataset(repo: Repository):
         repo.dataset()
     repo.commit(dataset([]), message="nothing", source="a")
     assert list(repo.dataset()) == []
+
+
+def test_an_interrupt_while_reading_ends_is_heard(repo: Repository, monkeypatch):
+    commit(repo, items(20))
+    original = ThreadPoolExecutor.shutdown
+
+    def interrupted(self, *arguments, **options):
+        original(self, *arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(repo.dataset("HEAD:a"))

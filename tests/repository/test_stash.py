@@ -1,7 +1,17 @@
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
-from dvcs.repository import Repository, checkout, conflicts, editing, stash, worktree
+from dvcs.formats._exporting import read_stamp
+from dvcs.repository import (
+    Repository,
+    carrying,
+    checkout,
+    conflicts,
+    copies,
+    editing,
+    stash,
+    worktree,
+)
 from dvcs.repository.conflicts import Wanted
 from dvcs.repository.gc import collect
 from dvcs.repository.undo import undo
@@ -276,33 +286,34 @@ def test_only_chosen_sources_are_put_aside(work):
         stash.push(repo, ["nope"])
 
 
-@pytest.mark.parametrize("last", ["rewrite_now", "rebased_stamp"])
-def test_a_pop_that_was_killed_is_done_again(work, monkeypatch, last):
+@pytest.mark.parametrize("at", ["_compare_with", "after _compare_with", "after rewrite_now"])
+def test_a_pop_that_was_killed_leaves_the_changes_in_the_files_and_aside(work, monkeypatch, at):
     repo, folder = work
     edit(folder)
     changes = pets.changes(repo)
     stash.push(repo)
-    real = getattr(stash, last)
+    name = at.removeprefix("after ")
+    module = stash if name == "rewrite_now" else carrying
+    real = getattr(module, name)
 
-    def killed(*arguments):
-        real(*arguments)
+    def killed(*arguments, **more):
+        if at != name:
+            real(*arguments, **more)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stash, last, killed)
+        patch.setattr(module, name, killed)
         with pytest.raises(KeyboardInterrupt):
             stash.pop(repo)
     assert len(stash.stashes(repo)) == 1
-    if last == "rewrite_now":
-        stash.pop(repo)
-        assert stash.stashes(repo) == []
+    assert pets.only(repo).state == "changed"
     assert pets.changes(repo) == changes
+    stamp = read_stamp(folder)
+    assert stamp is None or stamp.revision == copies.get(repo, "pets").commit
     check_sound(repo)
 
 
 def test_a_push_that_was_killed_has_lost_nothing(work, monkeypatch):
-    from dvcs.repository import carrying
-
     repo, folder = work
     before = pets.files(folder)
     edit(folder)
