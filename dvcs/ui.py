@@ -50,6 +50,8 @@ ROLES: Mapping[str, str] = {
 }
 """What a piece of text is → the parameters of the terminal's colour sequence."""
 
+WIDEST = 60
+"""Columns that a column of a table has at most."""
 _NONCE = os.urandom(4).hex()
 _MARK = re.compile(rf"\x02{_NONCE}(\w*)\x03")
 _CONTROL = re.compile(
@@ -209,8 +211,8 @@ def table(rows: Rows, *, header: Sequence[str] = (), right: Iterable[int] = ()) 
     """
     Return the lines of a table: columns of equal width, two spaces apart.
 
-    `right` are the columns that are aligned to the right. The last column is cut to the width of
-    the terminal, if there is one.
+    `right` are the columns that are aligned to the right. A cell that is far wider than a column
+    can be shifts its own line only. Lines are cut to the width of the terminal, if there is one.
     """
     cells = [[_cell(cell) for cell in row] for row in rows]
     if header:
@@ -219,7 +221,7 @@ def table(rows: Rows, *, header: Sequence[str] = (), right: Iterable[int] = ()) 
         return []
     to_the_right = frozenset(right)
     count = max(map(len, cells))
-    widths = [max(width(row[n]) for row in cells if n < len(row)) for n in range(count)]
+    widths = [_column([width(row[n]) for row in cells if n < len(row)]) for n in range(count)]
     lines = []
     for row in cells:
         while row and not width(row[-1]):
@@ -231,6 +233,11 @@ def table(rows: Rows, *, header: Sequence[str] = (), right: Iterable[int] = ()) 
             padded.append(space + cell if n in to_the_right else cell + ("" if last else space))
         lines.append(fit("  ".join(padded)))
     return lines
+
+
+def _column(widths: Sequence[int]) -> int:
+    """Return how wide a column is: one label of thousands of letters must not widen every line."""
+    return max((one for one in widths if one <= WIDEST), default=WIDEST)
 
 
 def _cell(text: str) -> str:
@@ -298,6 +305,15 @@ def error(text: str, tip: str | None = None) -> None:
     _write(f"{paint('error:', 'error')} {text}", sys.stderr)
     if tip:
         _write(f"  {paint('hint:', 'hint')} {tip}", sys.stderr)
+
+
+def stderr_of_programs() -> IO[str] | None:
+    """Return where programs that are run may write as they please; None: there is no such place."""
+    try:
+        sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+    return sys.stderr
 
 
 def confirm(question: str, instead: str) -> bool:

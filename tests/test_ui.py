@@ -87,6 +87,12 @@ def test_tables_align_by_what_is_seen():
         "a     b",
     ]
     assert ui.table([]) == []
+    long = "x" * 5000
+    assert ui.table([(long, "1"), ("cat", "2"), ("otter", "3")], right=(1,)) == [
+        f"{long}  1",
+        "cat    2",
+        "otter  3",
+    ]
 
 
 class Terminal:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dvcs.merge import Conflict
     from dvcs.repository.conflicts import Place
 
-LONGEST = 60
+LONGEST = 80
 
 
 def tell(places: "Sequence[Place]", *, most: int | None = None) -> None:
@@ -48,7 +48,8 @@ def lines(places: "Iterable[Place]") -> Iterator[str]:
     """Yield a line for each conflict: its name, what it is, both sides."""
     for place in places:
         for one in place.conflicts:
-            yield f"  {ui.paint(f'{place.name}#{one.key}', 'name')}  {one.summary}"
+            way = "; only --value decides it" if tuple(one.allowed) == ("value",) else ""
+            yield f"  {ui.paint(f'{place.name}#{one.key}', 'name')}  {one.summary}{way}"
             yield from _values(one)
 
 
@@ -65,6 +66,8 @@ def _brief(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "; ".join(map(_brief, value))
     if isinstance(value, Mapping):
+        if (known := _described(value)) is not None:
+            return ui.one_line(_cut(known))
         kind = value.get("type")
         rest = {name: one for name, one in value.items() if name not in ("type", "label")}
         if "label" in value:
@@ -72,6 +75,24 @@ def _brief(value: Any) -> str:
         text = json.dumps(rest, ensure_ascii=False)
         return ui.one_line(_cut(f"{kind} {text}" if kind else text))
     return ui.one_line(_cut(json.dumps(value, ensure_ascii=False)))
+
+
+def _described(value: Mapping[str, Any]) -> str | None:
+    """Return an annotation as differences tell it, with its attributes; None: it is none."""
+    from dvcs.compare.describe import describe_annotation
+    from dvcs.model import KINDS
+
+    kind = KINDS.get(value.get("type", ""))
+    if kind is None:
+        return None
+    try:
+        note = msgspec.convert(dict(value), kind)
+    except msgspec.ValidationError:
+        return None
+    if not note.attributes:
+        return describe_annotation(note)
+    attributes = json.dumps(note.attributes, ensure_ascii=False)
+    return f"{describe_annotation(note)} {attributes}"
 
 
 def _cut(text: str) -> str:

@@ -160,9 +160,15 @@ def _item_details(change: "ItemChange") -> str:
 
 
 def summary_lines(
-    summary: "Summary", labels: "Mapping[str, LabelChanges] | None" = None
+    summary: "Summary",
+    labels: "Mapping[str, LabelChanges] | None" = None,
+    policy: str | None = None,
 ) -> list[str]:
-    """Return the numbers of a difference: `items: 3 changed`, `annotations: 2 added, 1 changed`."""
+    """
+    Return the numbers of a difference: `items: 3 changed`, `annotations: 2 added, 1 changed`.
+
+    `policy` is the word for how `dvcs.toml` differs, if it does.
+    """
     from dvcs.commands import _labels
 
     parts = []
@@ -179,10 +185,16 @@ def summary_lines(
     if summary.items_filled:
         parts.append(f"media facts learnt of {ui.plural(summary.items_filled, 'item')}")
     parts += _labels.lines(labels or {})
+    if policy is not None:
+        parts.append(f"dvcs.toml {policy}")
     return parts or ["no differences"]
 
 
-def stat_lines(summary: "Summary", labels: "Mapping[str, LabelChanges] | None" = None) -> list[str]:
+def stat_lines(
+    summary: "Summary",
+    labels: "Mapping[str, LabelChanges] | None" = None,
+    policy: str | None = None,
+) -> list[str]:
     """Return a table of a difference by subset and by label."""
     rows = [
         (
@@ -203,7 +215,7 @@ def stat_lines(summary: "Summary", labels: "Mapping[str, LabelChanges] | None" =
     return [
         *lines,
         *([""] if lines else []),
-        *(f" {one}" for one in summary_lines(summary, labels)),
+        *(f" {one}" for one in summary_lines(summary, labels, policy)),
     ]
 
 

@@ -187,7 +187,7 @@ class Folder:
     def finish(self, found: Found, confusion: Confusion) -> None:
         """Write the numbers."""
         lines = [f"{found.titles[0]} -> {found.titles[1]}", ""]
-        lines += [*_render.stat_lines(found.summary, found.labels), ""]
+        lines += [*_render.stat_lines(found.summary, found.labels, found.policy), ""]
         lines += [line for one in found.changes for line in _render.change_lines(one)]
         self.sink.lines("summary.txt", map(ui.plain, lines))
         self.sink.json("diff.json", {"dvcs.diff/1": report(found)}, indent=2)
@@ -218,7 +218,7 @@ class Board:
             for status in ("added", "removed", "changed"):
                 name = f"labels/{label or NO_LABEL}/{status}"
                 events.scalar(name, getattr(by_label, status))
-        lines = [ui.plain(one) for one in _render.stat_lines(summary, found.labels)]
+        lines = [ui.plain(one) for one in _render.stat_lines(summary, found.labels, found.policy)]
         block = "\n".join(f"    {line}" for line in lines)  # Markdown for text as it stands
         events.text("summary", f"{found.titles[0]} -> {found.titles[1]}\n\n{block}")
         names, numbers = confusion.table()

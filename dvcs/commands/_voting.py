@@ -1,6 +1,7 @@
 """What `merge` does by vote: its options, and datasets on disk merged without a repository."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -240,8 +241,17 @@ def _report_beside(output: Path) -> Path:
     return output.with_suffix(f".{REPORT}") if is_file else output / REPORT
 
 
-def write_report(path: Path, votes: "Votes") -> None:
-    """Write the report of a vote as a JSON file."""
+def check_report(path: Path) -> None:
+    """Refuse a report that cannot be written, before anything is merged. Raises UsageError."""
+    if path.is_dir():
+        raise UsageError(f"'{path}' is a folder", hint="name a file for the report")
+    near = next(one for one in path.absolute().parents if one.exists())
+    if not (near.is_dir() and os.access(near, os.W_OK)):
+        raise UsageError(f"'{path}' cannot be written", hint="choose another place")
+
+
+def write_report(path: Path, votes: "Votes", *, hint: str | None = None) -> None:
+    """Write the report of a vote as a JSON file; `hint` says what is done without it."""
     from dvcs.objects._durable import write_atomic
 
     text = json.dumps({"dvcs.vote/1": votes.report()}, indent=2, ensure_ascii=False)
@@ -249,7 +259,7 @@ def write_report(path: Path, votes: "Votes") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, text.encode(errors="replace") + b"\n")
     except OSError as error:
-        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}", hint=hint) from None
 
 
 @contextmanager

@@ -135,14 +135,15 @@ def _show(
 ) -> None:
     from dvcs.commands import _labels, _policy, _render
 
+    policy = _policy.word(*found.policy)
     if stat:
         for _ in changes:
             pass
-        ui.page(_render.stat_lines(tally.summary(), found.labels))
+        ui.page(_render.stat_lines(tally.summary(), found.labels, policy))
         return
     head = _policy.diff_lines(*found.policy), _labels.block(found.labels)
     ui.page(chain(*head, _lines(changes)))
-    if tally.summary() or not (found.labels or _policy.word(*found.policy)):
+    if tally.summary() or not (found.labels or policy):
         _tell(tally.summary())
 
 
@@ -206,13 +207,14 @@ def _draw(
     force: bool,
     **how: Any,
 ) -> None:
-    from dvcs.commands import _visual
+    from dvcs.commands import _policy, _render, _visual
 
     del how
     with _visual.opened(form, output, force=force) as target:
         done = _visual.write(found, changes, target, most=max_items or None)
     ui.out(f"wrote '{output}'")
-    _tell(done)
+    for line in _render.summary_lines(done, found.labels, _policy.word(*found.policy)):
+        ui.say(line)
 
 
 def _write_page(

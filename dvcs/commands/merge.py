@@ -134,11 +134,14 @@ def _in_repository(
     elif len(revisions) > 1:
         from dvcs.repository.voting import vote
 
+        if output is not None:
+            _voting.check_report(output)
         done = vote(repo, _voting.request_of(revisions, dry_run=dry_run, how=how))
     else:
         done = merging.merge(repo, _request(revisions, dry_run=dry_run, how=how))
     if output is not None and done.votes is not None:
-        _voting.write_report(output, done.votes)
+        hint = None if dry_run else "the merge itself was done: see 'dvcs status'"
+        _voting.write_report(output, done.votes, hint=hint)
     if as_json:
         ui.emit_json("dvcs.merge/1", _report(repo, done, dry_run=dry_run))
     else:

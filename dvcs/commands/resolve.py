@@ -90,7 +90,7 @@ def command(
     if file is not None:
         if names or choices or value is not None or labels or kinds or all_of_them:
             raise UsageError("--from says it all", hint="leave out the rest")
-        done = conflicts.resolve_from(repo, _json(file.read_text("utf-8"), f"'{file}'"))
+        done = conflicts.resolve_from(repo, _json(file.read_bytes(), f"'{file}'"))
     else:
         if not (names or labels or kinds or all_of_them):
             raise UsageError("which conflicts?", hint="name items, --label, --kind, or --all")
@@ -117,7 +117,7 @@ def _choice(choices: list[str], value: str | None) -> Any:
     return given[0]
 
 
-def _json(text: str, what: str) -> Any:
+def _json(text: str | bytes, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

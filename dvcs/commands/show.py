@@ -87,7 +87,8 @@ def _commit(repo: "Repository", oid: bytes, *, stat: bool, everything: bool, as_
         yield from _render.commit_lines(oid, commit, _render.decorations(repo).get(oid, ()))
         yield ""
         if stat:
-            yield from _render.stat_lines(summarise(diff(repo, before, oid)), labels)
+            found = summarise(diff(repo, before, oid))
+            yield from _render.stat_lines(found, labels, _policy.word(*policy))
             return
         yield from _policy.diff_lines(*policy)
         yield from _labels.block(labels)

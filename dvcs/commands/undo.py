@@ -1,5 +1,6 @@
 """`dvcs undo`: the last operation taken back; and which operations there were."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
@@ -14,6 +15,9 @@ from dvcs.commands._base import dry_run_option, json_option, with_repo
 if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.oplog import Operation
+
+
+UNDER_WAY = re.compile("refs/dvcs/(merge|revert|cherry-pick|stash-pop)/")
 
 
 @declare("undo", examples=("dvcs undo", "dvcs undo --list", "dvcs undo --dry-run"))
@@ -54,7 +58,10 @@ def command(
     verb = "would take back" if dry_run else "took back"
     ui.out(f"{verb} '{done.command}'")
     for move in done.moves:
-        ui.out(f"  {_name(move.name)}: {_value(move.new)} -> {_value(move.old)}")
+        if not UNDER_WAY.match(move.name):
+            ui.out(f"  {_name(move.name)}: {_value(move.new)} -> {_value(move.old)}")
+    for what, is_begun in _under_way(done).items():
+        ui.out(f"  {what}: {'not under way any more' if is_begun else 'under way again'}")
     if not dry_run:
         ui.hint("'dvcs undo' again does it again")
 
@@ -63,12 +70,27 @@ def _lines(found: "Iterator[Operation]") -> Iterator[str]:
     for one in found:
         at = datetime.fromtimestamp(one.time).astimezone()
         moves = [
-            f"{_name(move.name)} {_value(move.old)} -> {_value(move.new)}" for move in one.moves
+            f"{_name(move.name)} {_value(move.old)} -> {_value(move.new)}"
+            for move in one.moves
+            if not UNDER_WAY.match(move.name)
+        ]
+        moves += [
+            f"{what} {'begun' if is_begun else 'ended'}"
+            for what, is_begun in _under_way(one).items()
         ]
         copies = [f"files of {name}" for name in one.copies]
         yield f"{ui.paint(f'{at:%Y-%m-%d %H:%M:%S}', 'dim')}  {ui.paint(one.command, 'name')}"
         for text in (*moves, *copies):
             yield f"    {text}"
+
+
+def _under_way(one: "Operation") -> dict[str, bool]:
+    """Return what an operation began (True) or ended; several refs hold the sides of each."""
+    return {
+        found[1].replace("-pop", " pop"): move.new is not None
+        for move in one.moves
+        if (found := UNDER_WAY.match(move.name))
+    }
 
 
 def _name(ref: str) -> str:

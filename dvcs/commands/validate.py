@@ -91,10 +91,17 @@ def command(
     """
     from dvcs.commands import _validating
 
+    if rules and by_policy:
+        raise UsageError("--rules and --policy are two questions", hint="ask one at a time")
     if rules:
         _validating.list_rules(as_json=as_json)
         return 0
     if by_policy:
+        if task or subset or fail_on or output or rest() or as_hook:
+            raise UsageError(
+                "with --policy, 'dvcs.toml' says what is judged, and how",
+                hint="leave out the other options; --json writes what is found",
+            )
         return _validating.audit(_only(what), everything=everything, as_json=as_json)
     wishes = _validating.Wishes(task, subset, fail_on, _validating.thresholds(rest()))
     if as_hook:

@@ -248,6 +248,18 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(bad, monkeypatch):
     assert dvcs("validate", "-o", "nowhere/report.json").code == 2
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("-t", "detection"), ("-o", "x.json"), ("-f", "warning"), ("--rules",), ("--", "-fs", "3")],
+)
+def test_what_a_policy_says_itself_is_no_option(bad, options):
+    Path("dvcs.toml").write_text(FROZEN)
+    ok("commit", "-m", "policy")
+    done = dvcs("validate", "--policy", *options)
+    assert (done.code, done.out) == (2, "")
+    assert not Path("x.json").exists()
+
+
 def test_the_first_violations_are_listed_and_all_on_demand(cwd):
     ok("init")
     coco(cwd / "v", {f"{n:02}": [("cat", 5)] for n in range(30)})
@@ -262,3 +274,14 @@ def test_the_first_violations_are_listed_and_all_on_demand(cwd):
     assert told[-2:] == ["... and 11 more", "31 violations of 'dvcs.toml'"]
     assert len(told) == 22
     assert len(dvcs("validate", "--policy", "--all").out.splitlines()) == 32
+
+
+def test_a_policy_that_changed_is_no_difference_of_none(work, tmp_path):
+    ok("restore")
+    Path("dvcs.toml").write_text(FROZEN)
+    ok("commit", "-m", "policy")
+    assert ok("diff", "--stat", "HEAD~1", "HEAD") == " dvcs.toml added\n"
+    assert ok("show", "--stat").splitlines()[-1] == " dvcs.toml added"
+    done = dvcs("diff", "HEAD~1", "HEAD", "-f", "simple", "-o", tmp_path / "drawn")
+    assert "no differences" not in done.err
+    assert " dvcs.toml added" in (tmp_path / "drawn" / "summary.txt").read_text()

@@ -91,7 +91,7 @@ def test_failed_votes_go_from_conflict_to_commit(branches: Path):
     assert done.out[len(TOLD) :].splitlines() == [
         "1 conflict in 1 place",
         "  pets/train/b#v3-4.presence  drawn by fewer than the quorum",
-        '      theirs  bbox {"label": "cat", "x": 40.0, "y": 20.0, "w": 10.0, "h...',
+        "      theirs  bbox cat at 40, 20, 10 x 10",
     ]
     assert "dvcs merge --continue" in done.err
     assert "merging 'ann, bob and eve' into 'main': 1 conflict left" in ok("status")
@@ -319,3 +319,44 @@ def test_a_list_of_decisions_that_is_none_is_refused(branches, place):
     Path("bad.json").write_text(json.dumps({"dvcs.conflicts/1": [{**held, **place}]}))
     done = dvcs("resolve", "--from", "bad.json")
     assert (done.code, "that is no list of conflicts" in done.err) == (2, True)
+
+
+def test_undo_tells_of_a_merge_under_way_in_words(branches):
+    assert dvcs("merge", *WHO).code == 1
+    assert ok("undo").splitlines()[1:] == ["  merge: not under way any more"]
+    assert ok("undo").splitlines()[1:] == ["  merge: under way again"]
+    listed = ok("undo", "--list")
+    assert "    merge begun\n" in listed
+    assert "dvcs/merge" not in listed
+
+
+def test_what_only_a_value_decides_is_told(branches):
+    for name, category in (("x", 1), ("y", 2)):
+        ok("checkout", "-b", name, "main")
+        edit(
+            Path("pets"),
+            lambda _, held, n=category: held.append(
+                {**held[0], "id": 9, "category_id": n, "bbox": [40.0, 20.0, 10.0, 10.0]}
+            ),
+        )
+        ok("commit", "-m", name)
+    ok("checkout", "main")
+    assert dvcs("merge", "HEAD", "x", "y", "--quorum", "2").code == 1
+    assert "no quorum for one label; only --value decides it" in dvcs("conflicts").out
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_merge(branches):
+    before = ok("log", "--oneline")
+    Path("file").write_text("")
+    for place in (".", "file/report.json"):
+        done = dvcs("merge", *WHO, "--failed", "drop", "-o", place)
+        assert (done.code, f"'{place}'" in done.err) == (2, True)
+    assert ok("log", "--oneline") == before
+    assert "merging" not in ok("status")
+
+
+def test_decisions_that_are_no_text_are_refused(branches):
+    assert dvcs("merge", *WHO).code == 1
+    Path("bad.json").write_bytes(b"\xff{")
+    done = dvcs("resolve", "--from", "bad.json")
+    assert (done.code, "'bad.json' is no JSON" in done.err) == (2, True)
