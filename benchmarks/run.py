@@ -315,13 +315,7 @@ def bench_jpegs(bench: Bench) -> list[Row]:
 
 def bench_media(bench: Bench) -> list[Row]:
     """S with its photographs: what they add to a conversion, an import and an export."""
-    source = bench.generated(
-        f"coco_{bench.jpegs}.json",
-        "json",
-        bench.data / f"coco_{bench.jpegs}.json",
-        "--images",
-        str(bench.jpegs),
-    )
+    source = bench.annotations(f"coco_{bench.jpegs}", bench.jpegs)
     images = bench.generated(
         f"jpegs_{bench.jpegs}", "images", source, bench.data / f"jpegs_{bench.jpegs}"
     )
