@@ -16,30 +16,36 @@ def without_collisions(
     own: Sequence[int | str | None],
     counts: Counts,
     fresh: Fresh | None = None,
+    givers: Sequence[int] | None = None,
 ) -> list[Annotation]:
     """
     Return annotations of which theirs have other ids where ours have them already.
 
     `own` are the ids that they have on our side; None of those that are theirs alone. What shares
-    an id with theirs (the parts of an instance) shares the new one. Without `fresh` a new number is
-    one above the highest in the list.
+    an id with theirs (the parts of an instance) shares the new one. Where theirs are several,
+    `givers` tells who gave each id: two of them mean different things by one. Without `fresh` a new
+    number is one above the highest in the list.
     """
     taken: set[int | str] = {one for one in own if one}
     every = {*taken, *(note.id for note in notes)}
     top = max((one for one in every if isinstance(one, int)), default=0)
-    others: dict[int | str, int | str] = {}
+    others: dict[tuple[int, int | str], int | str] = {}
+    kept: dict[int | str, int] = {}
     result = []
-    for note, ours in zip(notes, own, strict=True):
-        if note.id == ours or not note.id or note.id not in taken:
+    for note, ours, giver in zip(notes, own, givers or [0] * len(notes), strict=True):
+        free = note.id not in taken and kept.get(note.id, giver) == giver
+        if note.id == ours or not note.id or free:
             result.append(note)
             if note.id and ours is not None:
                 taken.add(note.id)
+            elif note.id:
+                kept[note.id] = giver
             continue
         new: int | str
         if ours is not None:
             new = ours  # theirs had renumbered it
-        elif note.id in others:
-            new = others[note.id]
+        elif (giver, note.id) in others:
+            new = others[giver, note.id]
         elif isinstance(note.id, str):
             new = other_text(note.id, every)
         elif fresh is not None:
@@ -48,7 +54,7 @@ def without_collisions(
             top += 1
             new = top
         if ours is None:
-            others[note.id] = new
+            others[giver, note.id] = new
         every.add(new)
         counts.renumbered += 1
         result.append(note.with_(id=new))

@@ -69,6 +69,7 @@ class Count:
         self._all = len(self.voting) == len(assigned)
         self._total = sum(self.electorate.weights[voter] for voter in self.voting)
         self._own: list[int | str | None] = []
+        self._givers: list[int] = []
         self._named: Callable[[int], Sequence[str]] = lambda _voter: ()
         self._names: dict[int, Sequence[str]] = {}
 
@@ -139,7 +140,9 @@ class Count:
             return None, label, central
         attributes = self._attributes(members, kept, needed)
         attributes[AGREEMENT] = agreement
-        number = notes[0].id or next((one.id for one in notes if one.id), 0)
+        giver = next((at for at, one in enumerate(notes) if one.id), 0)
+        number = notes[giver].id
+        self._givers.append(places[giver][0])
         self._own.append(number if places[0][0] == self.first and notes[0].id else None)
         return (
             _replace(
@@ -396,4 +399,5 @@ class Count:
 
     def numbered(self) -> list[Annotation]:
         """Return the annotations with ids of which none is there twice."""
-        return without_collisions(self.notes, self._own, self.rules.counts, self.rules.fresh)
+        rules = self.rules
+        return without_collisions(self.notes, self._own, rules.counts, rules.fresh, self._givers)
