@@ -7,6 +7,13 @@ function isName({ kind, field }) {
   return NAMED.has(kind) || (kind === "vote" && field === "label");
 }
 
+// Whether what too few have drawn is there at all: nobody's (the base) is without it.
+const KEPT_OR_NOT = { base: "Drop", union: "Keep" };
+
+function isPresence({ kind, field }) {
+  return kind === "vote" && field === "presence";
+}
+
 function conflictElement(conflict, row) {
   const { key, allowed, texts } = conflict;
   const decision = decisions[state.at][key];
@@ -38,7 +45,8 @@ function conflictElement(conflict, row) {
     ),
   );
   const buttons = allowed.map((choice) => {
-    const [text, letter] = CHOICES[choice];
+    const [name, letter] = CHOICES[choice];
+    const text = isPresence(conflict) && choice in KEPT_OR_NOT ? KEPT_OR_NOT[choice] : name;
     const one = button(text, letter, `Decide: ${choice}`, () => decide(row, choice));
     one.setAttribute("aria-pressed", String(Boolean(decision) && decision.choice === choice));
     return one;
