@@ -134,6 +134,7 @@ def _under_way(repo: "Repository") -> dict[str, Any] | None:
     """Return what is under way, and how many conflicts are open; None where nothing is."""
     from dvcs.errors import RepositoryError
     from dvcs.repository import conflicts
+    from dvcs.repository.message import parse
 
     kind = conflicts.under_way(repo)
     if kind is None:
@@ -143,9 +144,12 @@ def _under_way(repo: "Repository") -> dict[str, Any] | None:
     except RepositoryError as error:
         ui.warn(f"{error}; give it up with 'dvcs {kind} --abort'")
         return None
+    revision = merging.revision
+    if revision == merging.theirs:  # a patch: nobody has typed that
+        revision = parse(repo.store.commit(bytes.fromhex(revision)).message).subject
     return {
         "operation": merging.operation,
-        "revision": merging.revision,
+        "revision": revision,
         "into": merging.branch,
         "theirs": merging.theirs,
         "open": sum(len(place.conflicts) for place in merging.open()),

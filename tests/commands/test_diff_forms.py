@@ -77,6 +77,7 @@ def test_conflicts_of_a_patch_are_decided(repo, other):
     assert done.code == 1
     assert "cannot apply 'Second version' without decisions" in done.out
     assert "dvcs cherry-pick --continue" in done.err
+    assert "picking 'Second version' on 'main': 1 conflict left" in ok("-C", other, "status")
     assert "pets/train/a#1" in dvcs("-C", other, "conflicts").out
     ok("-C", other, "resolve", "--theirs", "pets/train/a")
     ok("-C", other, "cherry-pick", "--continue")
