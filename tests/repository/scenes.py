@@ -1,11 +1,14 @@
 """Repositories and datasets for tests, Git as the second opinion on them, and whole reads."""
 
 import json
+import os
+import signal
 import struct
 import subprocess
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from dvcs.model import Bbox, Dataset, Item, Labels, Media, MediaFile
 from dvcs.names import quote
@@ -166,3 +169,30 @@ def stored_item(repo: Repository, id: str, data: bytes, subset: str = "train") -
         writer.publish()
     file = MediaFile(ext=".png", sha256=held.sha256, size=held.size)
     return item(id, subset, media=Media(files=(file,), height=4, width=4))
+
+
+def killed(root: Path, action: Callable[[Repository], object], at: int) -> bool:
+    """Do something in a child that is killed before its n-th change of a file; tell if it was."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            left = at
+            for name in ("rename", "replace", "unlink", "fsync"):
+                original = getattr(os, name)
+
+                def stepping(*args: Any, original: Any = original, **kwargs: Any) -> Any:
+                    nonlocal left
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return original(*args, **kwargs)
+
+                setattr(os, name, stepping)
+            with Repository(root) as repo:
+                action(repo)
+        except BaseException:  # noqa: BLE001 - the child must not go on in the parent's test
+            os._exit(3)
+        os._exit(0)
+    _, code = os.waitpid(pid, 0)
+    assert not os.WIFEXITED(code) or os.WEXITSTATUS(code) == 0
+    return os.WIFSIGNALED(code)

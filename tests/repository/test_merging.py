@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 import threading
 
@@ -19,7 +18,7 @@ from dvcs.repository.gc import collect
 from dvcs.repository.message import parse
 from dvcs.repository.undo import undo
 from tests.repository import pets
-from tests.repository.scenes import check_sound, commit, contents, items, state
+from tests.repository.scenes import check_sound, commit, contents, items, killed, state
 
 
 def box(x, **fields):
@@ -878,33 +877,6 @@ def test_a_fast_forward_brings_working_copies_along(tracked):
 
 
 # -- killed in between ---------------------------------------------------------------------------
-
-
-def killed(root, action, at) -> bool:
-    """Do something in a child that is killed before its n-th change of a file; tell if it was."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            left = at
-            for name in ("rename", "replace", "unlink", "fsync"):
-                original = getattr(os, name)
-
-                def stepping(*args, original=original, **kwargs):
-                    nonlocal left
-                    left -= 1
-                    if left < 0:
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    return original(*args, **kwargs)
-
-                setattr(os, name, stepping)
-            with Repository(root) as repo:
-                action(repo)
-        except BaseException:  # noqa: BLE001 - the child must not go on in the parent's test
-            os._exit(3)
-        os._exit(0)
-    _, code = os.waitpid(pid, 0)
-    assert not os.WIFEXITED(code) or os.WEXITSTATUS(code) == 0
-    return os.WIFSIGNALED(code)
 
 
 def do_merge(repo):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 
 import pytest
@@ -23,7 +22,7 @@ from dvcs.repository.voting_plan import MAJORITY
 from dvcs.repository.voting_sources import gathered
 from dvcs.vote import Options, parse_group
 from tests.repository import pets
-from tests.repository.scenes import check_sound, commit, contents, items, state
+from tests.repository.scenes import check_sound, commit, contents, items, killed, state
 
 WHO = ("ann", "bob", "eve")
 
@@ -660,33 +659,6 @@ def do_vote(repo):
 
 def do_clash(repo):
     voting.vote(repo, voting.Request(revisions=WHO, options=Options(quorum=3, threshold=0.99)))
-
-
-def killed(root, action, at):
-    """Do something in a child that is killed before its n-th change of a file; tell if it was."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            left = at
-            for name in ("rename", "replace", "unlink", "fsync"):
-                original = getattr(os, name)
-
-                def stepping(*args, original=original, **kwargs):
-                    nonlocal left
-                    left -= 1
-                    if left < 0:
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    return original(*args, **kwargs)
-
-                setattr(os, name, stepping)
-            with Repository(root) as repo:
-                action(repo)
-        except BaseException:  # noqa: BLE001 - the child must not go on in the parent's test
-            os._exit(3)
-        os._exit(0)
-    _, code = os.waitpid(pid, 0)
-    assert not os.WIFEXITED(code) or os.WEXITSTATUS(code) == 0
-    return os.WIFSIGNALED(code)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "win32", reason="forks")
