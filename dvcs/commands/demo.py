@@ -23,9 +23,7 @@ Record = dict[str, Any]
 _SUBSETS = ("train", "val")
 
 
-@declare(
-    "demo", examples=("dvcs demo", "dvcs demo /tmp/street", "dvcs demo --only-data /tmp/scenes")
-)
+@declare("demo", examples=("dvcs demo", "dvcs demo street", "dvcs demo --only-data scenes"))
 @click.argument("folder", type=FolderType(), required=False)
 @click.option("--only-data", is_flag=True, help="Draw the dataset in FOLDER, and do no more.")
 def command(*, folder: Path | None, only_data: bool) -> None:

@@ -35,7 +35,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dvcs import model
 from dvcs.dataset import Dataset
-from dvcs.errors import RepositoryError
 from dvcs.model import Item
 from dvcs.objects.store import ObjectStore
 from dvcs.repository import layout as layouts
@@ -314,15 +313,10 @@ class Repository:
         return undo.undo(self)
 
     def create_branch(self, name: str, at: bytes) -> None:
-        """Make a branch. Raises BranchMoved where there is one of that name."""
-        from dvcs.repository.refs import check_name
+        """Make a branch. Raises UsageError, and RepositoryError where the name is taken."""
+        from dvcs.repository.branches import create_branch
 
-        check_name(name)
-        if self.refs.read(HEADS + name) is not None:
-            raise RepositoryError(
-                f"there is a branch '{name}' already", hint="choose another name, or move that one"
-            )
-        change(self.layout, f"branch {name}", [Move(HEADS + name, None, at.hex())])
+        create_branch(self, name, at)
 
     def move_head(self, target: str | bytes, command: str) -> None:
         """Put HEAD on a branch (its full ref name) or detach it at a commit."""

@@ -34,7 +34,7 @@ NAMES: Mapping[str, str] = {
     "post-commit": "after a commit",
     "pre-merge": "before a merge or fast-forward is recorded; may refuse it",
     "post-merge": "after a merge or fast-forward",
-    "pre-push": "before anything is sent to a remote; may refuse it",
+    "pre-push": "before anything is sent to a remote; may refuse it (nothing is sent yet)",
     "post-checkout": "after another revision or working copy was written",
 }
 """The hooks, with when they run."""

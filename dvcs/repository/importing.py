@@ -91,7 +91,7 @@ def run(repo: "Repository", request: Request) -> Imported:
     if elsewhere and not request.dry_run:
         checkout.require_clean(repo, [name], doing="the import")
     with repo.gate.postponing():
-        done = _import(repo, request)
+        done = _import(repo, request, name)
         if done.committed.changed and elsewhere:
             done = done._replace(renewed=checkout.update_copies(repo))
     return done
@@ -105,9 +105,9 @@ def _is_copy(repo: "Repository", name: str, data: Any) -> bool:
     return Path(data).resolve().is_relative_to(copy.folder(repo.root).resolve())
 
 
-def _import(repo: "Repository", request: Request) -> Imported:
+def _import(repo: "Repository", request: Request, name: str) -> Imported:
     if isinstance(request.data, Dataset):
-        return _run(repo, request, request.data, None)
+        return _run(repo, request, name, request.data, None)
     from dvcs import formats
 
     path: Path = request.data
@@ -115,11 +115,12 @@ def _import(repo: "Repository", request: Request) -> Imported:
     with closing(source):
         format = formats.find(request.format) if request.format else formats.detect(source)
         dataset = formats.read(source, format, **request.options)
-        return _run(repo, request, dataset, source)
+        return _run(repo, request, name, dataset, source)
 
 
-def _run(repo: "Repository", request: Request, dataset: Dataset, source: Source | None) -> Imported:
-    name = simple_name(request.name or _default_name(request.data), "source")
+def _run(
+    repo: "Repository", request: Request, name: str, dataset: Dataset, source: Source | None
+) -> Imported:
     with repo.transaction() as change:
         known = name in change.sources
         if request.mode == "new" and known:
