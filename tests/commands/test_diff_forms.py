@@ -185,7 +185,10 @@ def test_not_more_is_drawn_than_asked_for(repo):
 
 
 def test_tensorboard_reads_what_is_written_for_it(repo):
-    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    reading = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="TensorBoard is not installed",
+    )
     ok("diff", "HEAD~1", "HEAD", "-f", "tensorboard", "-o", "board")
     found = reading.EventAccumulator(str(repo / "board"), size_guidance={"images": 0, "tensors": 0})
     found.Reload()

@@ -17,11 +17,13 @@ from tests.objects.gitrepos import bare, commit_blobs, git, lines
 def sound(request, tmp_path_factory) -> Path:
     repo = bare(tmp_path_factory.mktemp(request.param) / "repo.git")
     first, _ = commit_blobs(repo, lines(40), roll_at=4_000)
-    commit_blobs(repo, [*lines(40), *(blob + b"more\n" for blob in lines(40))], (first,))
+    more = [*lines(40), *(blob + b"more\n" for blob in lines(40))]
+    second, _ = commit_blobs(repo, more, (first,))
     if request.param == "deltas":
         git(repo, "repack", "-adfq")
         for path in (repo / "objects" / "pack").glob("*.rev"):
             path.unlink()
+        commit_blobs(repo, [b"since then\n"], (second,))  # a pack of ours beside that of Git
     for path in (repo / "objects" / "pack").iterdir():
         path.chmod(0o644)
     return repo
@@ -104,8 +106,6 @@ def test_each_truncation_extension_and_zeroed_page_is_found(sound: Path, suffix:
 
 def test_swapped_packs_are_found(sound: Path, tmp_path: Path) -> None:
     packs = sorted((sound / "objects" / "pack").glob("*.pack"))
-    if len(packs) < 2:
-        pytest.skip("Git packed everything together")
     copy = shutil.copytree(sound, tmp_path / "copy")
     one, two = (copy / "objects" / "pack" / path.name for path in packs[:2])
     expected = good(sound)
