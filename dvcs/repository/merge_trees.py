@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dvcs.repository.merge_bases import Scratch, Version
+from dvcs.merge import Options
+from dvcs.repository.merge_bases import Merge, Scratch, Version
 from dvcs.repository.merge_places import changes_of
 from dvcs.repository.merge_plan import Plan
 from dvcs.repository.merge_settings import merged_policy
@@ -103,8 +104,11 @@ def _policy(
     return None if merged is None else store.add(merged)
 
 
-def merged_bases(
-    base: Version, one: Version, other: Version, scratch: Scratch, plan: Plan
-) -> Version:
-    """Return what two merge bases have in common, in memory."""
-    return merge_versions(base, one, other, plan, Store(scratch, scratch, scratch.add))
+def between_bases(options: Options) -> Merge:
+    """Return how two merge bases become what they have in common, in memory."""
+
+    def merged(base: Version, one: Version, other: Version, scratch: Scratch) -> Version:
+        plan = Plan(options, between_bases=True)
+        return merge_versions(base, one, other, plan, Store(scratch, scratch, scratch.add))
+
+    return merged

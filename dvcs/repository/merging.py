@@ -25,13 +25,12 @@ from dvcs.repository.gate import Proposal
 from dvcs.repository.history import is_ancestor, merge_bases
 from dvcs.repository.merge_bases import (
     Scratch,
-    Version,
     base_version,
     version_of,
 )
-from dvcs.repository.merge_plan import Plan, Selection
+from dvcs.repository.merge_plan import Plan
 from dvcs.repository.merge_sources import Store
-from dvcs.repository.merge_trees import merge_versions, merged_bases
+from dvcs.repository.merge_trees import between_bases, merge_versions
 from dvcs.repository.message import with_trailer
 from dvcs.repository.oplog import HEAD, Move
 from dvcs.repository.refs import HEADS
@@ -319,17 +318,10 @@ def _computed(repo: "Repository", change: "Transaction", merging: Merging) -> _C
         return _Computed(*voted(repo, change, merging))
     scratch = Scratch(repo.store, change.trees)
     ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
-    selection = None
-    if merging.only or merging.excluded:
-        selection = Selection(merging.only, merging.excluded)
-    plan = Plan(merging.options, merging.by_where(), selection)
+    plan = Plan(merging.options, merging.by_where(), merging.selection)
     bases = merge_bases(repo.store, ours, theirs)
-
-    def between(base: Version, one: Version, other: Version, where: Scratch) -> Version:
-        return merged_bases(base, one, other, where, Plan(merging.options, between_bases=True))
-
     version = merge_versions(
-        base_version(repo.store, bases, scratch, between),
+        base_version(repo.store, bases, scratch, between_bases(merging.options)),
         version_of(repo.snapshot(ours)),
         version_of(repo.snapshot(theirs)),
         plan,
@@ -363,7 +355,7 @@ def _commit(
 def _parents(repo: "Repository", merging: Merging) -> tuple[bytes, ...]:
     """Return the parents of a merge's commit; of several others, none that another one has."""
     ours = bytes.fromhex(merging.ours)
-    if merging.squash or merging.only or merging.excluded:
+    if merging.is_partial:
         return (ours,)
     if merging.voting is None:
         return ours, bytes.fromhex(merging.theirs)
@@ -381,7 +373,7 @@ def message_of(merging: Merging) -> str:
     if merging.message:
         return merging.message
     into = "" if merging.branch in (None, "main") else f" into {merging.branch}"
-    part = " (a part)" if merging.only or merging.excluded else ""
+    part = " (a part)" if merging.selection is not None else ""
     how = " by vote" if merging.voting is not None else ""
     return f"Merge {merging.revision}{into}{how}{part}"
 
@@ -393,7 +385,7 @@ def _arguments(merging: Merging) -> Mapping[str, Any]:
         for name in ("threshold", "agree", "strategy")
         if getattr(options, name) != getattr(defaults, name)
     }
-    if merging.squash or merging.only or merging.excluded:
+    if merging.is_partial:
         arguments["theirs"] = merging.theirs
     for name in ("only", "excluded"):
         if getattr(merging, name):

@@ -23,7 +23,7 @@ from dvcs.objects.gitobjects import Signature
 from dvcs.repository import checkout, copies, oplog
 from dvcs.repository.carrying import carry_out, finish_pending, towards
 from dvcs.repository.grafting import graft
-from dvcs.repository.merge_plan import Plan, Selection
+from dvcs.repository.merge_plan import Plan
 from dvcs.repository.message import parse
 from dvcs.repository.oplog import HEAD, Move
 from dvcs.repository.pick_choice import chosen, ends, heads, parent, refuse_unknown
@@ -334,10 +334,7 @@ def _apply(
     names = base.sources.keys() | theirs.sources.keys()
     touched = [one for one in names if base.sources.get(one) != theirs.sources.get(one)]
     checkout.require_clean(repo, touched, doing=f"the {merging.operation}")
-    select = None
-    if merging.only or merging.excluded:
-        select = Selection(merging.only, merging.excluded)
-    plan = Plan(merging.options, merging.by_where(), select)
+    plan = Plan(merging.options, merging.by_where(), merging.selection)
     oid = bytes.fromhex(merging.theirs)
     with repo.transaction() as change:
         graft(change, base, theirs, plan)

@@ -21,7 +21,7 @@ from dvcs.errors import RepositoryError
 from dvcs.merge import Conflict, Decision, Options
 from dvcs.objects._durable import write_atomic
 from dvcs.repository.locks import told
-from dvcs.repository.merge_plan import Plan, Where
+from dvcs.repository.merge_plan import Plan, Selection, Where
 from dvcs.repository.oplog import Log, Move, change, locked
 from dvcs.repository.refs import OWN
 from dvcs.repository.sealing import sealed, unsealed
@@ -97,6 +97,16 @@ class Merging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     began: str | None = None
     last: str | None = None
     stash: str | None = None
+
+    @property
+    def selection(self) -> Selection | None:
+        """What of theirs is wanted; None: all."""
+        return Selection(self.only, self.excluded) if self.only or self.excluded else None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the commit has one parent, so that a later merge brings the rest."""
+        return self.squash or self.selection is not None
 
     def open(self) -> tuple[Place, ...]:
         """Return what is not decided yet."""

@@ -15,10 +15,10 @@ import msgspec
 from dvcs.merge import Decision, Options
 from dvcs.repository.history import ancestors, is_ancestor, merge_bases
 from dvcs.repository.merge_bases import Scratch, Version, base_version, version_of
-from dvcs.repository.merge_plan import ItemConflicts, Plan, Selection, Where
+from dvcs.repository.merge_plan import ItemConflicts, Plan, Where
 from dvcs.repository.merge_sources import Store
-from dvcs.repository.merge_trees import merge_versions, merged_bases
-from dvcs.repository.policy_text import parse
+from dvcs.repository.merge_trees import between_bases, merge_versions
+from dvcs.repository.policy import policy_of
 from dvcs.repository.snapshot import dataset_json, write_root
 from dvcs.repository.voting_plan import (
     Voting,
@@ -52,12 +52,10 @@ def voted(
     mine = version_of(snapshot)
     scratch = Scratch(repo.store, change.trees)
     store = Store(scratch, change.trees, change.writer.blob)
-    select = None
-    if merging.only or merging.excluded:
-        select = Selection(merging.only, merging.excluded)
+    select = merging.selection
     told, decided = _split(merging.by_where())
     electors = _electors(repo, ours, voting, scratch)
-    policy = None if mine.policy is None else parse(repo.store.blob(mine.policy))
+    policy = policy_of(repo, ours)
     options = voting.options if policy is None else with_thresholds(voting.options, policy.iou)
     check_groups(options.groups, _labels(repo, voting))
     poll = Poll(options, Plan(merging.options, told, select), mine)
@@ -77,10 +75,6 @@ def voted(
     return root, plan, votes
 
 
-def _between(base: Version, one: Version, other: Version, where: Scratch) -> Version:
-    return merged_bases(base, one, other, where, Plan(Options(), between_bases=True))
-
-
 def _electors(repo: "Repository", ours: bytes, voting: Voting, scratch: Scratch) -> list[Elector]:
     """Return the voters: our side first, if it votes, then in the order in which they are named."""
     known: dict[tuple[bytes, ...], Version] = {}
@@ -89,7 +83,7 @@ def _electors(repo: "Repository", ours: bytes, voting: Voting, scratch: Scratch)
         commit = bytes.fromhex(seat.commit)
         bases = tuple(merge_bases(repo.store, ours, commit))
         if bases not in known:
-            known[bases] = base_version(repo.store, list(bases), scratch, _between)
+            known[bases] = base_version(repo.store, list(bases), scratch, between_bases(Options()))
         now = version_of(repo.snapshot(commit))
         found.append(Elector(seat.name, now, known[bases], commit, bases))
     own = _own(repo, ours, found)
@@ -117,7 +111,7 @@ def _before(
         return electors[0].before
     # Each started from its last vote, say: then from what that vote came to.
     bases = {base for one in electors for base in one.bases}
-    common = base_version(repo.store, _common(repo, bases), scratch, _between)
+    common = base_version(repo.store, _common(repo, bases), scratch, between_bases(Options()))
     past = [one._replace(now=one.before, before=common) for one in electors]
     virtual = Poll(poll.options, Plan(poll.plan.options), poll.ours, wanted=poll.voted)
     return vote_versions(past, virtual, Store(scratch, scratch, scratch.add))
