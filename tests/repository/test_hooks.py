@@ -278,7 +278,11 @@ def test_a_squash_is_told_to_the_hook(repo: Repository):
 
 
 def test_a_push_is_told_line_by_line(repo: Repository):
-    hook(repo, "pre-push", SAYS + "said = sys.stdin.read(); print(said); sys.exit('bad' in said)")
+    hook(
+        repo,
+        "pre-push",
+        SAYS + "said = sys.stdin.read(); print(said); sys.exit('heads/bad' in said)",
+    )
     tip = repo.resolve()
     move = ("refs/heads/main", tip, "refs/heads/main", None)
     repo.gate.before_push("origin", "https://example.org/pets", [move])
