@@ -29,7 +29,6 @@ Anything else that reaches `main()` is a bug in dvcs.
 """
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -57,6 +56,8 @@ class UnknownName(UsageError):
     """A name was looked up in a table that does not have it."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches  # 1 ms, for those who misspell
+
         near = get_close_matches(name, known := sorted(known), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {_listed(known) or 'none'}"
         super().__init__(f"no {kind} is called '{name}'", hint=hint)

@@ -12,7 +12,6 @@ name must be one file, it is percent-quoted, so that every system can hold it:
 Quoted names of more than 200 bytes are cut, and `~` and the SHA-1 of the whole id follow.
 """
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Container
@@ -98,6 +97,8 @@ def quote(name: str) -> str:
     data = quoted.encode()
     if len(data) <= LONGEST and not CUT_NAME.search(quoted):
         return quoted
+    import hashlib  # loads OpenSSL: 5 ms, for the few names that are cut
+
     digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
     head = data[: LONGEST - DIGEST].decode(errors="ignore")
     return f"{head.rstrip('. ')}~{digest}"

@@ -16,7 +16,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -64,12 +63,19 @@ _LESS = "FRX"
 class _Settings:
     quiet = False
     color: ColorMode = "auto"
+    emitted = False
 
 
 def configure(*, quiet: bool = False, color: ColorMode = "auto") -> None:
-    """Set what the options `--quiet` and `--color` say."""
+    """Begin a command: set what the options `--quiet` and `--color` say."""
+    _Settings.emitted = False
     _Settings.quiet = quiet
     _Settings.color = color
+
+
+def has_emitted() -> bool:
+    """Tell whether this command has written its JSON: there is one document only."""
+    return _Settings.emitted
 
 
 def is_quiet() -> bool:
@@ -149,6 +155,7 @@ def out(text: str = "") -> None:
 
 def emit_json(kind: str, payload: Any) -> None:
     """Write a result for programs: `{"dvcs.info/1": payload}`."""
+    _Settings.emitted = True
     text = json.dumps({kind: payload}, indent=2, ensure_ascii=False, default=_plain_value)
     # Inside JSON every such character stands in a text, where it may be spelt as an escape.
     click.echo(_NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
@@ -188,6 +195,8 @@ def _pager() -> list[str] | None:
 
 
 def _feed(command: list[str], lines: Iterable[str]) -> None:
+    import subprocess  # 3 ms, for those who read at a terminal
+
     color = colors(sys.stdout)
     environment = {"LESS": _LESS, "LV": "-c", **os.environ}
     sys.stdout.flush()

@@ -8,7 +8,6 @@ it was. The same calls make the same bytes.
 
 import io
 import os
-import secrets
 import shutil
 import zipfile
 from abc import ABC, abstractmethod
@@ -356,7 +355,7 @@ class FolderSink(Sink):
 
 
 def _beside(target: Path) -> Path:
-    return target.parent / f".{target.name}.dvcs-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.parent / f".{target.name}.dvcs-{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def _check_free(root: Path, path: str) -> None:

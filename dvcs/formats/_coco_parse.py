@@ -19,8 +19,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from dvcs.convert import ORDINARY
 from dvcs.errors import DvcsError
 from dvcs.formats._coco_records import (
+    CROWDED,
     KNOWN,
     NAME,
     NOTES,
@@ -32,12 +34,14 @@ from dvcs.formats._coco_records import (
     WRITTEN,
     WRITTEN_IN_RESULTS,
     Id,
+    Plain,
     Record,
     Rle,
     extent,
     said,
     side,
 )
+from dvcs.geometry.extents import box_of_runs
 from dvcs.model import ABSENT, VISIBLE, Annotation, Bbox, Caption, Label, Mask, Points, Polygon
 
 NOTHING: dict[str, Any] = {}
@@ -76,6 +80,36 @@ class Parser:
 
     def plain(self, raw: msgspec.Raw) -> Annotation | None:
         """Return a usual polygon annotation, None where the record is anything else."""
+        found = self._plain(raw)
+        if found is None:
+            return None
+        record, label, xs, ys = found
+        rings = record.segmentation
+        left, top, width, height = box = record.bbox
+        coco: dict[str, Any] = {"area": record.area}
+        if (
+            xs[0] != left
+            or ys[0] != top
+            or ((xs[-1] - left) * 1e10 + 0.5) // 1.0 / 1e10 != width  # as `extent` does
+            or ((ys[-1] - top) * 1e10 + 0.5) // 1.0 / 1e10 != height
+        ):
+            coco["bbox"] = list(box)
+        parts = [rings] if len(rings) == 1 else [[ring] for ring in rings]
+        return Polygon(parts=parts, label=label, id=record.id, derived={NAME: coco})
+
+    def box(self, raw: msgspec.Raw) -> Annotation | None:
+        """Return the box that `convert` makes of what `plain` gives, in half of their time."""
+        found = self._plain(raw)
+        if found is None:
+            return None
+        record, label, xs, ys = found
+        x, y, right, bottom = xs[0], ys[0], xs[-1], ys[-1]
+        if x + y <= -ORDINARY or right + bottom >= ORDINARY:
+            return None
+        return Bbox(x, y, right - x, bottom - y, label=label, id=record.id)
+
+    def _plain(self, raw: msgspec.Raw) -> tuple[Plain, str, list[float], list[float]] | None:
+        """Return a usual polygon record, its label, and its coordinates in order."""
         try:
             record = STRICT.decode(raw)
         except UNREADABLE:
@@ -89,25 +123,26 @@ class Parser:
             xs, ys = rings[0][::2], rings[0][1::2]
             if not ys or len(xs) != len(ys):
                 return None
-            parts = [rings]
         else:
             if not rings or not all(rings) or any(len(ring) & 1 for ring in rings):
                 return None
             xs = [x for ring in rings for x in ring[::2]]
             ys = [y for ring in rings for y in ring[1::2]]
-            parts = [[ring] for ring in rings]
         xs.sort()  # outlines come in runs: 0.4 us for both, against 0.7 for min and max
         ys.sort()
-        left, top, width, height = box = record.bbox
-        coco: dict[str, Any] = {"area": record.area}
-        if (
-            xs[0] != left
-            or ys[0] != top
-            or ((xs[-1] - left) * 1e10 + 0.5) // 1.0 / 1e10 != width  # as `extent` does
-            or ((ys[-1] - top) * 1e10 + 0.5) // 1.0 / 1e10 != height
-        ):
-            coco["bbox"] = list(box)
-        return Polygon(parts=parts, label=label, id=id, derived={NAME: coco})
+        return record, label, xs, ys
+
+    def crowd_box(self, raw: msgspec.Raw) -> Annotation | None:
+        """Return the same of a crowd as COCO writes them, None where it is anything else."""
+        try:
+            record = CROWDED.decode(raw)
+        except UNREADABLE:
+            return None
+        label = self.labels.get(record.category_id)
+        box = box_of_runs(record.segmentation.size, record.segmentation.counts)
+        if box is None or label is None or not record.id or record.id in self.duplicates:
+            return None
+        return Bbox(*box, label=label, id=record.id, attributes={CROWD: True})
 
     def parse(self, raw: msgspec.Raw) -> Instance:
         """Return what a record says. Raises BadRecord or InvalidShape."""

@@ -33,7 +33,7 @@ from dvcs.formats._coco_records import (
     Id,
     default_tasks,
 )
-from dvcs.model import Annotation, Dataset, Item, Media, MediaFile, Origin, Other
+from dvcs.model import Annotation, Boxed, Dataset, Item, Media, MediaFile, Origin, Other
 from dvcs.names import extension, strip_extension
 from dvcs.progress import track
 
@@ -64,20 +64,31 @@ def read(
     opened = [subsets]
     del subsets
 
-    def walk() -> Iterator[Item]:
+    def taken() -> list[Subset]:
         # What `read` took apart serves the first walk, and is let go of when that ends.
-        return _Reader(source, strip_prefix).items(opened.pop() if opened else opener.open())
+        return opened.pop() if opened else opener.open()
+
+    def walk() -> Iterator[Item]:
+        return _Reader(source, strip_prefix).items(taken())
+
+    def boxed() -> Iterator[Boxed]:
+        reader = _Reader(source, strip_prefix, boxed=True)
+        for item in reader.items(taken()):
+            yield item, reader.boxes
 
     count = sum(len(subset.ids) for subset in opened[0])
-    return Dataset(found, walk, metadata=metadata, count=count, decoded=True)
+    return Dataset(found, walk, metadata=metadata, count=count, decoded=True, boxed=boxed)
 
 
 class _Reader:
-    """Makes items of the files of a source."""
+    """Makes items of the files of a source; with `boxed`, boxes of usual outlines and crowds."""
 
-    def __init__(self, source: Source, strip_prefix: str) -> None:
+    def __init__(self, source: Source, strip_prefix: str, *, boxed: bool = False) -> None:
         self.source = source
         self._prefix = strip_prefix
+        self._boxed = boxed
+        self.boxes: dict[str, int] = {}
+        """How many boxes of the last item were of which kind."""
 
     def items(self, subsets: list[Subset]) -> Iterator[Item]:
         """Walk the items, subset by subset, in the order of the files."""
@@ -95,6 +106,7 @@ class _Reader:
         self.source.finish()
 
     def _item(self, subset: Subset, number: int) -> Item:
+        self.boxes = {}
         if len(subset.files) == 1:
             present = [(subset.files[0], subset.rows[0][number])]
         else:
@@ -205,16 +217,25 @@ class _Reader:
             for one in self._instances(file, position):
                 group = _append(notes, one, frozenset({file.task}), subset.known, group)
             return notes
-        plain, raws, group = file.parser.plain, file.index.records, 0
+        parser, raws, group = file.parser, file.index.records, 0
+        plain = parser.box if self._boxed else parser.plain
+        usual = crowds = 0
         at, following = file.index.first[position], file.index.following
         while at >= 0:
             note = plain(raws[at])
             if note is not None:
                 notes.append(note)
+                usual += 1
+            elif self._boxed and (note := parser.crowd_box(raws[at])) is not None:
+                notes.append(note)
+                crowds += 1
             else:
                 for one in self._read(file, at, position):
                     group = _append(notes, one, frozenset({file.task}), subset.known, group)
             at = following[at]
+        if self._boxed:
+            counts = ("polygon", usual), ("mask", crowds)
+            self.boxes = {kind: count for kind, count in counts if count}
         return notes
 
     def _joined(self, subset: Subset, present: list[tuple[CocoFile, int]]) -> list[Annotation]:

@@ -51,6 +51,25 @@ class Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     iscrowd: Literal[0]
 
 
+class Runs(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Run lengths that are not compressed."""
+
+    size: tuple[int, int]
+    counts: list[int]
+
+
+class Crowded(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The annotation of a crowd, with nothing unusual."""
+
+    id: int
+    image_id: Id
+    category_id: Id
+    segmentation: Runs
+    area: float
+    bbox: tuple[float, float, float, float]
+    iscrowd: Literal[1]
+
+
 class Record(msgspec.Struct, gc=False):
     """Any annotation: every key may be absent."""
 
@@ -89,6 +108,7 @@ class ImageHead(msgspec.Struct, gc=False):
 
 
 STRICT = msgspec.json.Decoder(Plain)
+CROWDED = msgspec.json.Decoder(Crowded)
 RECORD = msgspec.json.Decoder(Record)
 HEAD = msgspec.json.Decoder(Head)
 IMAGE_HEAD = msgspec.json.Decoder(ImageHead)

@@ -7,6 +7,7 @@ rest stands in a `Fidelity`, for people (`lines`) and for programs (`report`).
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from dvcs.convert import PREFERENCES, convert, needs_size
@@ -219,8 +220,9 @@ def fitted(
 
     def walk() -> Iterator[Item]:
         tally = Fidelity(format.name, format.title)
-        for item in dataset:
-            new = fitter.fit(_safe(item), tally)
+        quicker = dataset.boxed if fitter.takes_boxes else None
+        for item, boxes in quicker() if quicker is not None else ((one, {}) for one in dataset):
+            new = fitter.fit(_safe(item), tally, boxes)
             if new is not None:
                 yield new
         fidelity.take(tally)
@@ -263,17 +265,23 @@ class _Fitter:
         if format.holds is None:
             first = {kind: targets[0] for kind, targets in self.targets.items() if targets}
             self.shortcuts = {**first, **{kind: kind for kind in self.kinds}}
+        self.takes_boxes = {self.shortcuts.get(kind) for kind in ("polygon", "mask")} == {"bbox"}
+        """Whether a reader may make boxes of outlines and masks itself."""
 
-    def fit(self, item: Item, tally: Fidelity) -> Item | None:
-        """Return an item as the format can hold it; None where it cannot."""
-        kinds = [note.kind for note in item.annotations]
-        for kind in set(kinds):
-            tally.seen[kind] += kinds.count(kind)
+    def fit(self, item: Item, tally: Fidelity, boxes: Mapping[str, int]) -> Item | None:
+        """
+        Return an item as the format can hold it; None where it cannot.
+
+        `boxes` are those that the reader has made already, by the kind that they were.
+        """
+        seen = _kinds(item, boxes)
+        for kind, count in seen.items():
+            tally.seen[kind] += count
         media = item.media
         if media is not None and media.kind not in self.media:
             if media.kind != "video_frame" or "image" not in self.media:
                 tally.left_out[media.kind] += 1
-                tally.dropped.update(kinds)
+                tally.dropped.update(seen)
                 return None
             tally.frames += 1
             image = type(media)(height=media.height, width=media.width)
@@ -282,7 +290,7 @@ class _Fitter:
             tally.lost_fields["item.attributes"] += 1
         touched: set[tuple[str, ...]] = set()
         notes: list[Annotation] = []
-        became: dict[tuple[str, str], int] = {}
+        became = {(kind, "bbox"): count for kind, count in boxes.items()}
         size = media.size if media is not None else None
         for note in item.annotations:
             # Most annotations of a dataset are of one kind and meet the same fate, which is found
@@ -358,7 +366,7 @@ class _Fitter:
                         tally.lost_attributes.update(names)
         for field, absent in _ABSENT.items():
             if field not in fields:
-                found = [getattr(note, field) for note in notes]
+                found = list(map(attrgetter(field), notes))
                 if count := len(found) - found.count(absent):
                     lost[field] += count
         groups = [note.group for note in notes if note.group]
@@ -366,6 +374,16 @@ class _Fitter:
             joined = sum(size for size in Counter(groups).values() if size > 1)
             if joined:
                 lost["group"] += joined
+
+
+def _kinds(item: Item, boxes: Mapping[str, int]) -> dict[str, int]:
+    """Count an item's annotations by kind: by the one they were, where a reader made them boxes."""
+    kinds = [note.kind for note in item.annotations]
+    found = {kind: kinds.count(kind) for kind in set(kinds)}
+    for kind, count in boxes.items():
+        found[kind] = found.get(kind, 0) + count
+        found["bbox"] -= count
+    return {kind: count for kind, count in found.items() if count}
 
 
 def _stands(target: str, note: Annotation, item: Item) -> bool:

@@ -95,6 +95,7 @@ class Rows:
         self.shape = shape
         self.save_scores = save_scores
         self._index = {name: index for index, name in names.items()}
+        self._box_rows = {name: f"{index} {FOUR}" for index, name in names.items()}
 
     def of(self, item: Item) -> list[str]:
         """Return an item's rows. Raises DvcsError where the size of its image is not known."""
@@ -120,15 +121,14 @@ class Rows:
 
     def _boxes(self, item: Item, height: int, width: int) -> list[str] | None:
         """Return rows of boxes alone, in half the time; None where a number needs a closer look."""
-        index = self._index
+        forms = self._box_rows
         rows: list[str] = []
         for note in item.annotations:
             if not isinstance(note, Bbox):
                 return None
             w, h = note.w, note.h
             rows.append(
-                f"{index[note.label or '']} "
-                + FOUR
+                forms[note.label or ""]
                 % ((note.x + w / 2) / width, (note.y + h / 2) / height, w / width, h / height)
             )
         text = "".join(rows)

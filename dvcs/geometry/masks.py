@@ -19,8 +19,8 @@ from pycocotools import mask as _coco
 
 from dvcs.errors import InvalidShape
 from dvcs.geometry import _check
+from dvcs.geometry.extents import MAX_PIXELS
 from dvcs.geometry.rle import (
-    MAX_PIXELS,
     Counts,
     Runs,
     Size,

@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dvcs.errors import InvalidShape
-
-# 268 megapixels: the largest mask that is ever unpacked (one byte a pixel).
-MAX_PIXELS = 2**28
+from dvcs.geometry.extents import MAX_PIXELS
 
 # Characters of the longest number: a difference of two runs within MAX_PIXELS has 30 bits, sign
 # included. pycocotools shifts in 32 bits, so a seventh character would be undefined behaviour.

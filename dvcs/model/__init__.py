@@ -33,7 +33,7 @@ from dvcs.model.annotations import (
     Ring,
     RotatedBbox,
 )
-from dvcs.model.dataset import Dataset, Item
+from dvcs.model.dataset import Boxed, Dataset, Item
 from dvcs.model.labels import AttributeSpec, Category, Labels, Scalar, Value
 from dvcs.model.media import Media, MediaFile, Origin
 
@@ -45,6 +45,7 @@ __all__ = [
     "Annotation",
     "AttributeSpec",
     "Bbox",
+    "Boxed",
     "Caption",
     "Category",
     "Cuboid3d",

@@ -47,6 +47,14 @@ class Item(msgspec.Struct, frozen=True):
         return first.name if first.name is not None else self.id + first.ext
 
 
+Boxed = tuple[Item, Mapping[str, int]]
+"""
+An item with boxes in place of polygons and masks, and how many there were of these, by kind.
+
+Only of such as have a label and no group. Their boxes are what `convert` makes of them.
+"""
+
+
 class Dataset:
     """
     Labels, metadata, and a way to walk the items: a recipe, not a container.
@@ -67,6 +75,7 @@ class Dataset:
         count: int | None = None,
         subset_names: Sequence[str] | None = None,
         decoded: bool = False,
+        boxed: Callable[[], Iterable["Boxed"]] | None = None,
     ) -> None:
         self.labels = labels if isinstance(labels, Labels) else Labels(labels)
         self.metadata: Mapping[str, Any] = metadata or {}
@@ -81,6 +90,8 @@ class Dataset:
         typed decoder of JSON or a reader that checked each number made them: no int for a float, no
         NaN, nothing of numpy's.
         """
+        self.boxed = boxed
+        """A walk that makes boxes of outlines as it reads them, where that is quicker."""
         self._walk = walk
 
     @classmethod

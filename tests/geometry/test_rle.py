@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from dvcs.errors import InvalidShape
-from dvcs.geometry import rle
+from dvcs.geometry import masks, rle
+from dvcs.geometry.extents import box_of_runs
 
 run_lists = st.lists(st.integers(0, 2**28) | st.integers(0, 40), max_size=40)
 
@@ -113,3 +114,23 @@ def test_the_error_tells_the_sums():
 
 def test_numpy_runs_and_sizes_are_taken():
     rle.check(np.array([4, 4]), np.array([3, 13], dtype=np.uint32))
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.integers(1, 6))
+def test_the_box_of_runs_is_that_of_the_mask_they_are(lengths, height):
+    lengths[-1] += -sum(lengths) % height
+    size = (height, sum(lengths) // height)
+    box = box_of_runs(size, lengths)
+    plain = size[1] > 0 and all(lengths[1:])
+    if box is None:
+        assert not plain or len(lengths) == 1
+    else:
+        assert plain
+        assert box == masks.bbox(size, lengths)
+
+
+@pytest.mark.parametrize(
+    "lengths", [[], [6], [2, -1, 5], [-1, 7], [2, 3], [2, 3, 2], [2, 0, 4], [2**28, 2**28]]
+)
+def test_runs_that_are_no_mask_or_an_odd_one_have_no_box(lengths):
+    assert box_of_runs((2, 3), lengths) is None
