@@ -9,7 +9,7 @@ masked CRC-32C of the data. The data of each is a protocol buffer `Event`. Sourc
 
 import os
 import re
-import socket
+import platform
 import struct
 import time
 from functools import cache
@@ -22,7 +22,7 @@ _MASK = 0xA282EAD8
 
 def file_name() -> str:
     """Return the name of a new event file, as TensorBoard expects it."""
-    host = re.sub("[^A-Za-z0-9-]", "-", socket.gethostname()) or "localhost"
+    host = re.sub("[^A-Za-z0-9-]", "-", platform.node()) or "localhost"
     return f"events.out.tfevents.{int(time.time())}.{host}.{os.getpid()}.0"
 
 

@@ -121,9 +121,9 @@ def command(
 
 def _tracked(repo: "Repository", request: "Request", done: "Imported") -> bool:
     """Make what was imported the working copy of its source, if it lies in the working folder."""
-    from dvcs.repository import worktree
+    from dvcs.repository.tracking import track_imported
 
-    return worktree.track_imported(
+    return track_imported(
         repo,
         done.name,
         request.data,

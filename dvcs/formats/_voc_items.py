@@ -12,7 +12,7 @@ not tell.
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from dvcs.files import Source
 from dvcs.formats import _xml
@@ -45,6 +45,7 @@ _OTHERS: Final = frozenset({"object", "label"})
 _HANDLED: Final = frozenset({"filename", "size", "folder", "segmented"})
 _USUAL_SIZE: Final = {"depth": "3"}
 _SIDE: Final = re.compile(r"\s*[1-9]\d{0,8}\s*\Z")
+_ENDING: Final = re.compile(r"\.\w{1,8}")
 
 
 class ClassLists:
@@ -339,7 +340,7 @@ def _media_alone(entry: Entry, size: tuple[int, int] | None) -> Media:
 
 def _ending(name: str | None) -> str:
     ending = extension((name or "").replace("\\", "/").rpartition("/")[2])
-    return ending if re.fullmatch(r"\.\w{1,8}", ending) else ".jpg"
+    return ending if _ENDING.fullmatch(ending) else ".jpg"
 
 
 def _size(head: Mapping[str, Any], extra: dict[str, Any]) -> tuple[int | None, int | None]:
@@ -348,13 +349,18 @@ def _size(head: Mapping[str, Any], extra: dict[str, Any]) -> tuple[int | None, i
         extra["size"] = None
         return None, None
     said = dict(said) if isinstance(said, dict) else {}
-    sides = [said.get(name) for name in ("height", "width")]
-    height = width = None
-    if all(isinstance(side, str) and _SIDE.match(side) for side in sides):
-        height, width = int(said.pop("height")), int(said.pop("width"))
-    if height is None or said != _USUAL_SIZE:
-        extra["size"] = said
-    return height, width
+    height, width = said.get("height"), said.get("width")
+    if _is_side(height) and _is_side(width):
+        del said["height"], said["width"]
+        if said != _USUAL_SIZE:
+            extra["size"] = said
+        return int(height), int(width)
+    extra["size"] = said
+    return None, None
+
+
+def _is_side(said: Any) -> TypeGuard[str]:
+    return isinstance(said, str) and _SIDE.match(said) is not None
 
 
 def _first(head: Mapping[str, Any], tag: str) -> Any:

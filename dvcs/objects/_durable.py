@@ -12,7 +12,6 @@ folder is fsynced once.
 """
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +29,7 @@ _NEW_FILE |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
 def temp_name() -> str:
     """Return a file name that no other process or thread uses, recognisable as unfinished."""
-    return f"{TEMP_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    return f"{TEMP_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def create_temp(folder: Path, *, mode: int = 0o644) -> tuple[int, Path]:

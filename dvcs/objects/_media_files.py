@@ -11,7 +11,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -139,6 +138,8 @@ def fsync_all(files: Iterable[Path], folders: Iterable[Path] = ()) -> None:
     if len(files) == 1:
         fsync_file(files[0])
     elif files:
+        from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
+
         with ThreadPoolExecutor(FLUSHERS, thread_name_prefix="fsync") as pool:
             list(pool.map(_plain_fsync, files))
         fsync_file(files[-1])

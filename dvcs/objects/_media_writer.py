@@ -12,7 +12,6 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +36,8 @@ from dvcs.objects._media_files import (
 from dvcs.objects._media_packs import ROLL, PackWriter
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from dvcs.objects.media import MediaStore
 
 BATCH: Final = 32
@@ -138,13 +139,17 @@ class MediaWriter:
                     for taken in pending.popleft().result():
                         yield self._keep(taken)
             finally:
+                from concurrent.futures import wait
+
                 for future in pending:
                     if not future.cancel():
                         wait([future])
 
-    def _threads(self, count: int) -> ThreadPoolExecutor:
+    def _threads(self, count: int) -> "ThreadPoolExecutor":
         """Return the pool, kept from call to call: to start threads takes longer than 32 files."""
         if self._pool is None or self._pool[0] != count:
+            from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
+
             self._stop()
             self._pool = count, ThreadPoolExecutor(count, "media")
         return self._pool[1]

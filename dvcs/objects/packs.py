@@ -24,18 +24,20 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import accumulate, chain
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from isal import isal_zlib
 
 from dvcs.errors import CorruptObject
 from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, temp_name
 from dvcs.objects.gitobjects import Commit, Kind, Oid, encode_commit, encode_tree, oid_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 PACK_TEMP_PREFIXES = ("tmp_pack_", "tmp_idx_")
 """
@@ -363,7 +365,7 @@ class PackWriter:
     def _encode_blobs(self, batch: list[bytes]) -> list[Encoded]:
         return [self._encode(Kind.BLOB, data) for data in batch]
 
-    def _take(self, future: Future[list[Encoded]]) -> Iterator[Oid]:
+    def _take(self, future: "Future[list[Encoded]]") -> Iterator[Oid]:
         for encoded in future.result():
             self._append(encoded)
             yield encoded.oid
@@ -384,8 +386,10 @@ class PackWriter:
         pack.append(encoded)
         self._seen.add(encoded.oid)
 
-    def _threads(self) -> ThreadPoolExecutor:
+    def _threads(self) -> "ThreadPoolExecutor":
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
+
             self._pool = ThreadPoolExecutor(_THREADS, "dvcs-pack")
         return self._pool
 
