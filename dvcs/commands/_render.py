@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DIGITS = 10
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "renamed": ">"}
+NO_LABEL = "(no label)"
+RELABELLED = 20
+"""Pairs of labels that a table lists of those that became one another."""
 ROLES = {"moved": "moved", "renamed": "moved"}
 
 
@@ -206,17 +209,33 @@ def stat_lines(
     ]
     lines = ui.table(rows, header=(" subset", "items", "annotations")) if rows else []
     by_label = [
-        (f" {label or '(no label)'}", _notes(counts)) for label, counts in summary.labels.items()
+        (f" {label or NO_LABEL}", _notes(counts)) for label, counts in summary.labels.items()
     ]
     if by_label:
         lines += ["", *ui.table(by_label, header=(" label", "annotations"))]
-    for old, targets in summary.relabelled.items():
-        lines += [f" relabelled {old} -> {new}: {count:,}" for new, count in targets.items()]
     return [
         *lines,
+        *_relabelled(summary),
         *([""] if lines else []),
         *(f" {one}" for one in summary_lines(summary, labels, policy)),
     ]
+
+
+def _relabelled(summary: "Summary") -> list[str]:
+    """Return what labels became which other ones, the most frequent first; not all of hundreds."""
+    pairs = [
+        (count, old or NO_LABEL, new or NO_LABEL)
+        for old, targets in summary.relabelled.items()
+        for new, count in targets.items()
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], *pair[1:]))
+    lines = [f" relabelled {old} -> {new}: {count:,}" for count, old, new in pairs[:RELABELLED]]
+    if others := pairs[RELABELLED:]:
+        more = sum(count for count, *_ in others)
+        lines.append(
+            f" ... and {more:,} in {len(others):,} other ways: 'dvcs diff --stat --json' lists them"
+        )
+    return lines
 
 
 def _touched(counts: Any) -> int:

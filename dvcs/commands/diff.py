@@ -121,7 +121,7 @@ def command(
         elif how["page"] is not None:
             _write_page(counted, found, **how)
         elif form == "json":
-            _emit(counted, found, tally)
+            _emit(counted, found, tally, stat=stat)
         elif name_only:
             ui.page(_render.item_name(one) for one in counted)
         else:
@@ -147,14 +147,19 @@ def _show(
         _tell(tally.summary())
 
 
-def _emit(changes: "Iterable[ItemChange]", found: "Compared", tally: Any) -> None:
+def _emit(
+    changes: "Iterable[ItemChange]", found: "Compared", tally: "Tally", *, stat: bool
+) -> None:
     from dvcs.commands import _labels, _policy
-    from dvcs.compare import item_report, summary_report
+    from dvcs.compare import item_report, summary_report, table_report
 
-    items = [item_report(one) for one in changes]
+    items = [] if stat else [item_report(one) for one in changes]
+    for _ in changes:
+        pass
+    summary = tally.summary()
     payload: dict[str, Any] = {
-        "summary": summary_report(tally.summary()),
-        "items": items,
+        "summary": summary_report(summary),
+        **(table_report(summary) if stat else {"items": items}),
         "labels": _labels.report(found.labels),
         "policy": _policy.word(*found.policy),
     }

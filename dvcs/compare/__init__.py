@@ -41,6 +41,7 @@ from dvcs.compare.summary import (
     report,
     summarise,
     summary_report,
+    table_report,
 )
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "similarity",
     "summarise",
     "summary_report",
+    "table_report",
     "text_similarity",
     "trace_of",
 ]

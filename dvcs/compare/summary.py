@@ -196,10 +196,32 @@ def report(changes: Iterable[ItemChange]) -> dict[str, Any]:
 
 def summary_report(summary: Summary) -> dict[str, Any]:
     """Return the numbers as the report has them."""
-    notes = msgspec.structs.asdict(summary.annotations)
-    if not notes["rounded"]:
-        del notes["rounded"]
-    return {"items": msgspec.structs.asdict(summary.items), "annotations": notes}
+    return {
+        "items": msgspec.structs.asdict(summary.items),
+        "annotations": _notes_report(summary.annotations),
+    }
+
+
+def table_report(summary: Summary) -> dict[str, Any]:
+    """Return the numbers by subset and by label ("" for none), and what became another label."""
+    return {
+        "subsets": {
+            name: {
+                "items": msgspec.structs.asdict(one.items),
+                "annotations": _notes_report(one.annotations),
+            }
+            for name, one in summary.subsets.items()
+        },
+        "by_label": {name: _notes_report(one) for name, one in summary.labels.items()},
+        "relabelled": summary.relabelled,
+    }
+
+
+def _notes_report(counts: AnnotationCounts) -> dict[str, int]:
+    told: dict[str, int] = msgspec.structs.asdict(counts)
+    if not told["rounded"]:
+        del told["rounded"]
+    return told
 
 
 def item_report(change: ItemChange) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from dvcs.repository import copies
 from dvcs.repository.bringback import difference
 from dvcs.repository.copies import Copy
 from dvcs.repository.difference import Difference, Edited
-from dvcs.repository.ingest import collector_off
 from dvcs.repository.reading import Reading
 from dvcs.repository.rendering import Rendering
+from dvcs.repository.streaming import collector_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,13 +5,12 @@ All of it streams: items are read, their media taken in, their text hashed and d
 what is held is one entry a name. `Ingested` is what trees are made of.
 """
 
-import gc
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -21,14 +20,12 @@ from dvcs.names import is_cut, item_id, quote, simple_name
 from dvcs.objects.items import encode_item, key_maps
 from dvcs.objects.media import MediaWriter, StoredMedia
 from dvcs.objects.packs import PackWriter
-from dvcs.repository import references
-from dvcs.repository.layout import NAME, Layout
+from dvcs.repository.streaming import closed, collector_off
 
 if TYPE_CHECKING:
     from dvcs.media.headers import ImageHeader
 
 MediaMode = Literal["store", "reference", "none"]
-T = TypeVar("T")
 BATCH = 256
 NORMAL_ORIENTATION = 1
 
@@ -63,7 +60,8 @@ class MediaTaker:
         """What is odd about files that were taken in, counted."""
         self._writer = writer
         self._root = root
-        self._outside: set[Path] = set()
+        self.outside: set[Path] = set()
+        """The folders outside of the working folder that items were made to refer to."""
 
     def take(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items with hash, size, height and width of their media filled in."""
@@ -151,16 +149,11 @@ class MediaTaker:
                 self.files += 1
         return self._judged(item.with_(media=measured(item, tuple(files))))
 
-    def finish(self) -> None:
-        """Note the folders outside of the working folder that items refer to."""
-        if self._outside and self._root is not None:
-            references.allow(Layout(self._root, self._root / NAME), self._outside)
-
     def _url(self, path: Path) -> str:
         path = path.resolve()
         if self._root is not None and path.is_relative_to(self._root):
             return path.relative_to(self._root).as_posix()
-        self._outside.add(path.parent)
+        self.outside.add(path.parent)
         return path.as_posix()
 
 
@@ -258,7 +251,6 @@ def ingest(
         for oid in stored:
             folder, key, count = waiting.popleft()
             folder[key] = oid if count == 1 else oid + b"".join(islice(stored, count - 1))
-    taker.finish()
     return Ingested(subsets, annotations, taker.files, taker.bytes)
 
 
@@ -291,29 +283,3 @@ def _checked_subset(name: str) -> str:
     if simple_name(name, "subset") != name:
         raise UnsafeName(f"{name!r} is not a name for a subset", hint="use NFC and '/'")
     return name
-
-
-@contextmanager
-def closed(stream: Iterator[T]) -> Iterator[Iterator[T]]:
-    """Close a generator when the block ends, whoever may still hold it; its threads end then."""
-    try:
-        yield stream
-    finally:
-        if isinstance(stream, Generator):
-            stream.close()
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """
-    Switch the cyclic garbage collector off for work that makes many values and no cycles.
-
-    It costs half of the time of parsing a large JSON file, and finds nothing.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -13,8 +13,8 @@ from dvcs.merge import Counts, Judge
 from dvcs.model import Annotation, Dataset, Item
 from dvcs.objects.items import key_maps
 from dvcs.progress import track
-from dvcs.repository.ingest import collector_off
 from dvcs.repository.merge_places import Place
+from dvcs.repository.streaming import collector_off
 from dvcs.repository.voting_numbers import Numbers
 from dvcs.repository.voting_plan import Seat, check_groups, check_votes, options_of
 from dvcs.repository.voting_report import SourceVotes, Votes

@@ -17,13 +17,13 @@ from dvcs.names import is_cut, unquote
 from dvcs.objects import trees
 from dvcs.objects.items import decode_item, decode_labels, encode_item, encode_labels, key_maps
 from dvcs.progress import track
-from dvcs.repository.ingest import collector_off
 from dvcs.repository.merge_bases import Scratch, Version
 from dvcs.repository.merge_numbers import highest
 from dvcs.repository.merge_places import Place, Spot, changes_of, id_of
 from dvcs.repository.merge_plan import Plan
 from dvcs.repository.merge_sources import Store
 from dvcs.repository.snapshot import SIZE, SourceTree
+from dvcs.repository.streaming import collector_off
 from dvcs.repository.voting_numbers import Numbers
 from dvcs.repository.voting_plan import options_of
 from dvcs.repository.voting_report import SourceVotes
@@ -151,12 +151,12 @@ class _SourceVote:
 
     def _rows(self) -> list[Row]:
         """Return the items that are voted."""
-        self.held, past, left = self._places()
+        self.held, self.past, left = self._places()
         rows = gathered(self.held)
         select = self.poll.plan.select
         if select is not None:
             rows = [row for row in rows if select.item(self.name, row.place[0], self._told(row))]
-        voted = [row for row in rows if not _is_untouched(row, self.held, past)]
+        voted = [row for row in rows if not _is_untouched(row, self.held, self.past)]
         wanted = self.poll.wanted
         if wanted is not None:
             places = wanted.get(self.name, set())
@@ -200,6 +200,11 @@ class _SourceVote:
             for place, blobs in zip(row.at, self.held, strict=True)
         ]
 
+    def _deleted(self, row: Row) -> frozenset[int]:
+        """Return the voters who do not have an item and had it: they have removed it."""
+        held = enumerate(zip(row.at, self.past, strict=True))
+        return frozenset(n for n, (at, past) in held if at is None and row.place in past)
+
     def _id(self, row: Row) -> str:
         """Return the id of an item; '' for a cut one, where each voter's text has it."""
         quoted = row.place[1].decode(errors="replace")
@@ -233,18 +238,21 @@ class _SourceVote:
             )
             id = id or next(item.id for item in items if item is not None)
             judge = self.poll.plan.judge((self.name, row.place[0], id))
-            ballots.append(Ballot(items, judge))
+            ballots.append(Ballot(items, judge, self._deleted(row)))
         counts = Counts()
         done = vote_batch(
             ballots, self.voters, self.options, counts=counts, fresh=self.numbers.fresh
         )
         for row, ballot, voted in zip(batch, ballots, done, strict=True):
             item = voted.item
-            if has_tracks(ballot):
+            if not voted.gone and has_tracks(ballot):
                 self.tracks.learn(ballot, voted)
                 self.tracked.append((row, ballot, voted))
             self.poll.plan.note((self.name, item.subset, item.id), ballot.judge, self.names)
             self.votes.add(voted)
+            if voted.gone:
+                self._put(row, None)
+                continue
             self.numbers.settle(row.place, item.annotations)
             self._put(row, self._stored(row.place, item))
         self.votes.renumbered += counts.renumbered
@@ -285,8 +293,8 @@ class _SourceVote:
 
     # -- the result ------------------------------------------------------------------------------
 
-    def _put(self, row: Row, blobs: bytes) -> None:
-        """Have an item at its place; what the first voter has elsewhere is gone there."""
+    def _put(self, row: Row, blobs: bytes | None) -> None:
+        """Have an item at its place, or not at all; elsewhere the first voter's is gone."""
         first = row.at[0]
         if first is not None and first != row.place:
             self.changes.setdefault(first[0], {}).setdefault(first[1], None)

@@ -20,7 +20,7 @@ from dvcs.vote.options import AGREEMENT, Options
 from dvcs.vote.records import Cluster, Finding, Outcome, Vote
 from dvcs.vote.values import MISSING, Value, stored_alike, tally, winner
 
-_PRESENCE: tuple[Choice, ...] = ("ours", "theirs", "base", "union")
+PRESENCE: tuple[Choice, ...] = ("ours", "theirs", "base", "union")
 _DIGITS = 3
 """Of the agreement: more would only tell noise."""
 
@@ -189,6 +189,7 @@ class Count:
         own = [n for n, (voter, _) in enumerate(members.places) if voter == self.first]
         others = len(members.places) > len(own)
         told = plain_annotation(kept)
+        have, lack = self._sides([voter for voter, _ in members.places])
         decision = self.judge.ask(
             f"{self._anchor(members)}.presence",
             "vote",
@@ -196,7 +197,9 @@ class Count:
             ours=plain_annotation(members.notes[own[0]]) if own else MISSING,
             theirs=told if others else MISSING,
             labels={note.label for note in members.notes},
-            allowed=_PRESENCE,
+            allowed=PRESENCE,
+            have=have,
+            lack=lack,
         )
         choice = "ours" if decision is None else decision.choice
         stands = {"union": True, "ours": bool(own), "theirs": others}.get(choice, False)
@@ -351,6 +354,7 @@ class Count:
             *(("theirs",) if len(other) == 1 else ()),
             "value",
         )
+        have, lack = self._sides([voter for one in values for voter in one.voters])
         decision: Decision | None = self.judge.ask(
             key,
             "vote",
@@ -360,6 +364,8 @@ class Count:
             labels=labels,
             allowed=allowed,
             fits=fits,
+            have=have,
+            lack=lack,
         )
         if decision is None:
             return (values[0] if own is None else own).value, "conflict"
@@ -380,6 +386,11 @@ class Count:
 
     def _told(self, values: Sequence[Value]) -> tuple[Vote, ...]:
         return tuple(Vote(one.value, self._called(one.voters)) for one in values)
+
+    def _sides(self, voters: Collection[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return who has something, and who of those who were assigned the item has not."""
+        lack = [voter for voter in self.voting if voter not in voters]
+        return self._called(sorted(voters)), self._called(lack)
 
     def _called(self, voters: Sequence[int]) -> tuple[str, ...]:
         return tuple([self.electorate.names[voter] for voter in voters])

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dvcs.merge import Counts, Judge
-from dvcs.merge.decisions import Fresh
+from dvcs.merge.decisions import ITEM_PRESENCE, Fresh
 from dvcs.merge.media import is_replaced_twice, merge_media, plain_media
 from dvcs.merge.values import merge_mappings
 from dvcs.model import Annotation, Item, Media
 from dvcs.model.annotations import names_of
-from dvcs.vote.ballots import Count, Electorate, Members, Rules
+from dvcs.vote.ballots import PRESENCE, Count, Electorate, Members, Rules
 from dvcs.vote.groups import regrouped, wrong_groups
 from dvcs.vote.options import Options, Voter
 from dvcs.vote.records import Ballot, Finding, Outcome, Voted
@@ -87,6 +87,8 @@ class _Seated(NamedTuple):
     first: int
     assigned: tuple[bool, ...]
     findings: list[Finding]
+    gone: Item | None = None
+    """The item, where it is not to be: too few have kept it."""
 
 
 def _seat(ballot: Ballot, electorate: Electorate, options: Options) -> _Seated:
@@ -98,8 +100,17 @@ def _seat(ballot: Ballot, electorate: Electorate, options: Options) -> _Seated:
     if not present:
         raise ValueError("a ballot holds at least one item")
     findings = []
-    if len(present) < len(items):
-        findings.append(_of_item(items, electorate, "missing-item", set(present)))
+    if len(present) + len(ballot.deleted) < len(items):
+        others = {*present, *ballot.deleted}
+        findings.append(_of_item(items, electorate, "missing-item", others))
+    if ballot.deleted:
+        stays, outcome = _stays(ballot, present, electorate, options)
+        others = {voter for voter in range(len(items)) if voter not in ballot.deleted}
+        findings.append(_of_item(items, electorate, "deleted-item", others, outcome))
+        if not stays:
+            nobody = (None,) * len(items), (False,) * len(items)
+            item = items[present[0]]
+            return _Seated(nobody[0], ballot.judge, present[0], nobody[1], findings, item)
     chosen, outcome = _same_media(items, present, ballot.judge, electorate, options)
     if len(chosen) < len(present):
         absent = {voter for voter in range(len(items)) if voter not in present}
@@ -107,6 +118,41 @@ def _seat(ballot: Ballot, electorate: Electorate, options: Options) -> _Seated:
         items = tuple(item if voter in chosen else None for voter, item in enumerate(items))
     assigned = tuple([item is not None and item.annotated is not False for item in items])
     return _Seated(items, ballot.judge, chosen[0], assigned, findings)
+
+
+def _stays(
+    ballot: Ballot, present: list[int], electorate: Electorate, options: Options
+) -> tuple[bool, Outcome]:
+    """
+    Decide whether an item stands that some have removed, and say how that came about.
+
+    Who removed it votes against it, who has it for it; a quorum counts both. While that is open,
+    it is as the first of them has it.
+    """
+    if len(present) >= options.needed(len(present) + len(ballot.deleted)):
+        return True, "kept"
+    if options.failed != "conflict":
+        keep = options.failed == "keep"
+        return keep, "kept" if keep else "dropped"
+    own = min(present) < min(ballot.deleted)
+    decision = ballot.judge.ask(
+        ITEM_PRESENCE,
+        "vote",
+        "presence",
+        labels={note.label for at in present for note in _notes(ballot.items[at])},
+        allowed=PRESENCE,
+        have=tuple(electorate.names[voter] for voter in present),
+        lack=tuple(electorate.names[voter] for voter in sorted(ballot.deleted)),
+    )
+    choice = "ours" if decision is None else decision.choice
+    stays = {"union": True, "ours": own, "theirs": not own}.get(choice, False)
+    if decision is None:
+        return stays, "conflict"
+    return stays, "kept" if stays else "dropped"
+
+
+def _notes(item: Item | None) -> Sequence[Annotation]:
+    return () if item is None else item.annotations
 
 
 def _of_item(
@@ -182,9 +228,10 @@ def _count(batch: Sequence[_Seated], rules: Rules) -> Iterator[Voted]:
         findings = [*seated.findings, *count.findings]
         if close:
             findings += _too_close(item, close)
-        if groups:
+        gone = seated.gone is not None
+        if groups and not gone:
             findings += wrong_groups(item, groups)
-        yield Voted(item, tuple(findings), tuple(count.clusters), seated.assigned)
+        yield Voted(item, tuple(findings), tuple(count.clusters), seated.assigned, gone)
 
 
 def _too_close(item: Item, pairs: Sequence[tuple[int, int, float]]) -> Iterator[Finding]:
@@ -204,6 +251,9 @@ def _too_close(item: Item, pairs: Sequence[tuple[int, int, float]]) -> Iterator[
 
 def _count_one(seated: _Seated, clusters: Sequence[Members], rules: Rules) -> tuple[Item, Count]:
     items = seated.items
+    if seated.gone is not None:
+        gone = Count(seated.gone, seated.first, seated.assigned, rules, seated.judge)
+        return seated.gone, gone
     item = items[seated.first]
     assert item is not None  # noqa: S101 - the first is one who has it
     count = Count(item, seated.first, seated.assigned, rules, seated.judge)

@@ -10,6 +10,7 @@ from dvcs.model import Annotation, Item
 
 FindingKind = Literal[
     "missing-item",
+    "deleted-item",
     "missing-annotation",
     "failed-annotation",
     "failed-label",
@@ -26,11 +27,13 @@ class Ballot(NamedTuple):
     """
     One item as each voter has it, in the order of the voters; None: not assigned to that voter.
 
-    `judge` knows what was decided about the item, and keeps its conflicts.
+    `judge` knows what was decided about the item, and keeps its conflicts. `deleted` are voters
+    who have removed the item: that is a vote against it.
     """
 
     items: tuple[Item | None, ...]
     judge: Judge
+    deleted: frozenset[int] = frozenset()
 
 
 class Vote(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +49,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
     | kind                 | voters                            | and                              |
     | `missing-item`       | to whom it was not assigned       |                                  |
+    | `deleted-item`       | who removed it                    |                                  |
     | `missing-annotation` | who do not have it                | `annotation`, which had a quorum |
     | `failed-annotation`  | who do not have it                | `annotation`, which had none     |
     | `failed-label`       | who drew it                       | `votes`                          |
@@ -104,13 +108,15 @@ class Voted(NamedTuple):
     `item` is the result; its annotations say in attribute `agreement` how far the voters agreed.
     `assigned` tells of each voter whether it votes on what is absent: not where it does not have
     the item, has other media, or says that nobody annotated it. `clusters` hold each annotation
-    of each voter exactly once (but of voters with other media than is kept, none).
+    of each voter exactly once (but of voters with other media than is kept, none). An item that is
+    `gone` was removed by so many that it is not in the result; there are no clusters then.
     """
 
     item: Item
     findings: tuple[Finding, ...]
     clusters: tuple[Cluster, ...]
     assigned: tuple[bool, ...]
+    gone: bool = False
 
 
 def plain_finding(finding: Finding) -> dict[str, Any]:

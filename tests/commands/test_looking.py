@@ -3,6 +3,8 @@ import time
 
 import pytest
 
+from dvcs.commands._render import stat_lines
+from dvcs.compare import Summary
 from dvcs.repository import Repository
 from tests.commands.cli import coco, dvcs, ok
 
@@ -166,6 +168,28 @@ def test_log_of_many_commits_is_fast(cwd):
 
 DIFF_KEYS = {"source", "subset", "id", "status", "annotations"}
 CHANGE_KEYS = {"status", "type", "label", "fields", "similarity", "before", "after"}
+
+
+def test_many_labels_that_became_others_are_not_all_listed():
+    became = {f"l{n}": {"cat": n % 3 + 1, "dog": 1} for n in range(20)}
+    lines = stat_lines(Summary(relabelled={"": {"cat": 1}, **became}))
+    pairs = [line for line in lines if line.startswith(" relabelled ")]
+    assert pairs[0] == " relabelled l11 -> cat: 3"
+    assert len(pairs) == 20
+    more = 60 - sum(int(line.rpartition(" ")[2]) for line in pairs)
+    assert f" ... and {more} in 21 other ways: 'dvcs diff --stat --json' lists them" in lines
+
+
+def test_a_table_of_a_difference_for_programs(repo):
+    table = dvcs("diff", "HEAD~1", "HEAD", "--stat", "--json").json["dvcs.diff/1"]
+    whole = dvcs("diff", "HEAD~1", "HEAD", "--json").json["dvcs.diff/1"]
+    assert table["summary"] == whole["summary"]
+    assert "items" not in table
+    assert set(table["subsets"]) == {one["subset"] for one in whole["items"]}
+    for of, counts in (("annotations", table["by_label"].values()), ("items", None)):
+        parts = counts or [one["items"] for one in table["subsets"].values()]
+        for key in ("added", "removed", "changed"):
+            assert sum(one[key] for one in parts) == whole["summary"][of][key]
 
 
 def test_diff_for_programs(repo):
