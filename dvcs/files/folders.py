@@ -14,10 +14,30 @@ from dvcs.errors import FormatError
 
 IGNORED_FOLDERS = frozenset({".dvcs", ".git", "__MACOSX", ".ipynb_checkpoints"})
 """Folders that no format sees."""
+JUNCTION = 0xA0000003
+"""Windows' IO_REPARSE_TAG_MOUNT_POINT: a folder that leads elsewhere, which anybody may make."""
 READ = 1 << 24
 NOT_LINK = getattr(os, "O_NOFOLLOW", 0)
 LINKED = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
 """What systems say of a link that they were told not to follow."""
+
+
+def is_link(path: "os.DirEntry[str] | Path") -> bool:
+    """Tell whether a path is a symbolic link or a junction, wherever it leads."""
+    if path.is_symlink():
+        return True
+    if os.name != "nt":
+        return False
+    try:
+        found = path.lstat() if isinstance(path, Path) else path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return bool(getattr(found, "st_reparse_tag", 0) == JUNCTION)
+
+
+def real_path(path: str | Path) -> Path:
+    """Return where a path leads; unlike `Path.resolve`, links in a circle are no error to it."""
+    return Path(os.path.realpath(path))  # noqa: TID251 - what `resolve` is made of
 
 
 def read_file(path: str) -> bytes:
@@ -33,36 +53,60 @@ def read_file(path: str) -> bytes:
         os.close(descriptor)
 
 
-def files_below(folder: Path, prefix: str, real: Path, links: set[str]) -> Iterator[str]:
-    """Yield files by relative path. A link is followed to a file or folder within the root only."""
+def files_below(
+    folder: Path,
+    prefix: str,
+    real: Path,
+    links: set[str],
+    refused: dict[str, FormatError] | None = None,
+) -> Iterator[str]:
+    """
+    Yield files by relative path; a link is followed to a file within the root `real` only.
+
+    Those that are links are added to `links`. Raises FormatError for links that are not followed
+    and folders that cannot be listed; with `refused`, these are put there instead, by path.
+    """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise FormatError(f"cannot be listed ({error.strerror})", folder) from None
+        problem = FormatError(f"cannot be listed ({error.strerror})", folder)
+        if refused is None:
+            raise problem from None
+        refused[prefix[:-1]] = problem
+        return
     for entry in found:
         path = f"{prefix}{entry.name}"
-        if entry.is_symlink():
-            target = check_inside(folder / entry.name, real, path)
-            if target.is_file():
+        if is_link(entry):
+            try:
+                is_file = _leads_to_file(folder / entry.name, real, path)
+            except FormatError as error:
+                if refused is None:
+                    raise
+                refused[path] = error
+                continue
+            if is_file:
                 links.add(path)
                 yield path
-            elif target.is_dir():
-                raise FormatError(
-                    "is a symbolic link to a folder",
-                    folder / entry.name,
-                    hint="replace it by a copy",
-                )
         elif entry.is_dir():
             if entry.name not in IGNORED_FOLDERS:
-                yield from files_below(folder / entry.name, f"{path}/", real, links)
+                yield from files_below(folder / entry.name, f"{path}/", real, links, refused)
         elif entry.is_file():
             yield path
 
 
+def _leads_to_file(local: Path, real: Path, path: str) -> bool:
+    """Tell whether a link leads to a file within the root. Raises FormatError for a folder."""
+    target = check_inside(local, real, path)
+    if target.is_dir():
+        kind = "symbolic link" if local.is_symlink() else "junction"
+        raise FormatError(f"is a {kind} to a folder", local, hint="replace it by a copy")
+    return target.is_file()
+
+
 def check_inside(local: Path, real: Path, path: str) -> Path:
     """Return what a file is when links are followed. Raises FormatError where that is outside."""
-    target = local.resolve()
+    target = real_path(local)
     if not target.is_relative_to(real):
         raise FormatError(
             "is a symbolic link that leads out of the dataset", local, hint="replace it by a copy"

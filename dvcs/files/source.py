@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,6 +81,8 @@ class Source(ABC):
         self.errors: list[DvcsError] = []
         self.notes: Counter[str] = Counter()
         """What was odd but harmless, by message, counted."""
+        self.refused: dict[str, FormatError] = {}
+        """What lies beside a file that the user named and cannot be read: links out, mostly."""
 
     # What a kind of source provides
 
@@ -135,7 +138,7 @@ class Source(ABC):
     def folders(self) -> frozenset[str]:
         """All folders that have a file in or below them."""
         found: set[str] = set()
-        for path in self.paths:
+        for path in chain(self.paths, self.refused):
             folder = path.rpartition("/")[0]
             while folder and folder not in found:
                 found.add(folder)
@@ -284,12 +287,15 @@ class FolderSource(Source):
         self._links: set[str] = set()
 
     def _list(self) -> Iterator[str]:
-        yield from files_below(self.root, "", self._real, self._links)
+        refused = self.refused if self.focus is not None else None
+        yield from files_below(self.root, "", self._real, self._links, refused)
 
     def __contains__(self, path: object) -> bool:
         # A user who names one file in a folder of thousands need not wait for a listing.
         if self.focus is not None and "_known" not in self.__dict__:
             return isinstance(path, str) and self.local(path) is not None
+        if path in self.refused:
+            raise self.refused[str(path)]
         return path in self._known
 
     def _read(self, path: str) -> bytes:

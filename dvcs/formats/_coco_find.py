@@ -151,7 +151,7 @@ class ImageFinder:
     def __init__(self, source: Source, place: Place) -> None:
         self._source = source
         self._subset = place.subset
-        self._any = bool(source.focus is None or source.folders) and bool(source.images)
+        self._any = bool(source.images or source.refused)
         self._folders = _folders(source, place) if self._any else []
         self._by_name: dict[str, list[str]] | None = None
 

@@ -486,3 +486,20 @@ def test_memory_hands_media_on(tmp_path):
     assert source.origin("x.png") is origin
     assert source.bytes("x.png") == b"pixels"
     assert source.origin("a.txt").read() == b""
+
+
+@needs_links
+def test_links_beside_the_one_file_that_is_meant_are_refused_when_they_are_named(tmp_path):
+    (tmp_path / "one.json").write_text("{}")
+    (tmp_path / "picture.jpg").write_bytes(b"")
+    (tmp_path / "away.jpg").symlink_to("/dev/null")
+    (tmp_path / "folder").symlink_to(tmp_path.parent)
+    with pytest.raises(FormatError, match="leads out of the dataset"):
+        _ = open_source(tmp_path).paths
+    source = open_source(tmp_path / "one.json")
+    assert source.paths == ("one.json", "picture.jpg")
+    assert set(source.refused) == {"away.jpg", "folder"}
+    assert "picture.jpg" in source
+    assert "other.jpg" not in source
+    with pytest.raises(FormatError, match="leads out of the dataset"):
+        _ = "away.jpg" in source
