@@ -50,7 +50,7 @@ def command(
     if key is None:
         if unset or not (list_all or value is None):
             raise UsageError("which setting?", hint="like 'dvcs config user.name'")
-        files = [config.user_file()]
+        files = [config.user_file()] if everywhere else config.user_files()
         if found is not None and not everywhere:
             files.append(found.config)
         entries = [(k, v, str(one)) for one in files for k, v in config.entries(one)]

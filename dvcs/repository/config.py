@@ -29,9 +29,35 @@ OWN = frozenset({"core", "gc", "receive", "extensions"})
 
 
 def user_file() -> Path:
-    """Return dvcs's own configuration file of the user."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "dvcs" / "config"
+    """Return dvcs's own configuration file of the user. Raises RepositoryError without a home."""
+    folder = _user_folder()
+    if folder is None:
+        raise RepositoryError(
+            "this user has no home folder, so nothing can be set or trusted for good",
+            hint="name a folder with the variable HOME or XDG_CONFIG_HOME",
+        )
+    return folder / "dvcs" / "config"
+
+
+def user_files() -> list[Path]:
+    """Return the user's file, none where there cannot be one: for who only reads."""
+    return [] if _user_folder() is None else [user_file()]
+
+
+def _user_folder() -> Path | None:
+    """Return where the user's settings are; a relative XDG_CONFIG_HOME counts as none."""
+    base = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    home = _home()
+    return base if base.is_absolute() else None if home is None else home / ".config"
+
+
+def _home() -> Path | None:
+    """Return the user's folder; None where this user has none, as some in containers."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_absolute() else None
 
 
 def _git_files() -> Iterator[Path]:
@@ -40,9 +66,11 @@ def _git_files() -> Iterator[Path]:
     if given is not None:
         yield Path(given)
         return
-    base = os.environ.get("XDG_CONFIG_HOME")
-    yield Path.home() / ".gitconfig"
-    yield (Path(base) if base else Path.home() / ".config") / "git" / "config"
+    home, folder = _home(), _user_folder()
+    if home is not None:
+        yield home / ".gitconfig"
+    if folder is not None:
+        yield folder / "git" / "config"
 
 
 def get(layout: Layout, key: str) -> str | None:
@@ -56,7 +84,7 @@ def origins(layout: Layout | None, key: str) -> Iterator[tuple[str, str]]:
     variable = "DVCS_" + re.sub(r"[^A-Z0-9]", "_", key.upper())
     if variable in os.environ:
         yield os.environ[variable], f"${variable}"
-    for file in [*([layout.config] if layout else []), user_file()]:
+    for file in [*([layout.config] if layout else []), *user_files()]:
         value = _value(_parse(file), section, name)
         if value is not None:
             yield value, str(file)

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dvcs.errors import RepositoryError, UsageError
+from dvcs.files.folders import real_path
 from dvcs.names import quote
 from dvcs.objects._durable import fsync_dir, write_atomic
 from dvcs.repository import locks
-from dvcs.repository.layout import NAME
+from dvcs.repository.layout import is_own
 from dvcs.repository.oplog import Move
 from dvcs.repository.policy_file import PolicyChange
 from dvcs.repository.sealing import sealed, unsealed
@@ -72,7 +73,8 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Refuse a place outside of the root: a repository may have come from anywhere."""
         path = self.path.replace("\\", "/") if os.name == "nt" else self.path
         parts = path.split("/")
-        if {"", ".", ".."} & set(parts) or parts[0] == NAME or Path(self.path).drive:
+        unfit = {"", ".", ".."} & set(parts) or "\0" in self.path
+        if unfit or is_own(parts[0]) or Path(self.path).drive:
             raise ValueError(f"'{self.path}' is no place for a working copy")
 
     def folder(self, root: Path) -> Path:
@@ -225,7 +227,7 @@ def check_place(repo: "Repository", path: Path, source: str) -> str:
             f"'{path}' is not inside the working folder '{repo.root}'",
             hint="import it from there with 'dvcs import', or move it in first",
         )
-    if place == NAME or place.startswith(f"{NAME}/"):
+    if is_own(place.partition("/")[0]):
         raise UsageError(f"'{path}' is in dvcs's own folder", hint="choose another place")
     if place == ".":
         raise UsageError(
@@ -239,6 +241,21 @@ def check_place(repo: "Repository", path: Path, source: str) -> str:
                 hint="working copies cannot lie in one another",
             )
     return place
+
+
+def require_inside(repo: "Repository", copy: Copy) -> None:
+    """
+    Raise RepositoryError for a working copy that a link leads out of the working folder to.
+
+    dvcs never tracks such a place; what lies there is not for a repository to read or write.
+    """
+    real = real_path(repo.root / copy.path)
+    if not real.is_relative_to(repo.root) or real.is_relative_to(repo.layout.git):
+        raise RepositoryError(
+            f"a link leads from '{copy.path}', the working copy of '{copy.source}', out of the"
+            f" working folder, to '{real}'",
+            hint="put the folder itself there; what is elsewhere comes in with 'dvcs import'",
+        )
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -306,6 +323,8 @@ def clear_stages(layout: "Layout") -> None:
 
 def remember(layout: "Layout", operation: str, what: Remembered) -> None:
     """Keep the records before and after an operation; the oldest of many are forgotten."""
+    if OPERATION.fullmatch(operation) is None:
+        return  # no id of ours: the log may have come from anywhere
     folder = layout.copies / "undo"
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / operation, sealed(msgspec.json.encode(what)))
@@ -318,6 +337,8 @@ def remember(layout: "Layout", operation: str, what: Remembered) -> None:
 
 def recall(layout: "Layout", operation: str) -> Remembered | None:
     """Return what `remember` kept, None where it is gone."""
+    if OPERATION.fullmatch(operation) is None:
+        return None
     with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
         data = unsealed((layout.copies / "undo" / operation).read_bytes())
         return msgspec.json.decode(data or b"", type=Remembered)

@@ -9,8 +9,8 @@ Nothing else is ever read from Git's configuration.
 
 import getpass
 import os
+import platform
 import re
-import socket
 import time
 from contextlib import suppress
 
@@ -40,7 +40,7 @@ def _setting(layout: Layout, what: str) -> str | None:
 
 
 def _email(layout: Layout) -> str:
-    return _setting(layout, "email") or f"{_login()}@{socket.gethostname() or 'localhost'}"
+    return _setting(layout, "email") or f"{_login()}@{platform.node() or 'localhost'}"
 
 
 def _login() -> str:

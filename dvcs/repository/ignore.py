@@ -15,6 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from dvcs.errors import RepositoryError
+from dvcs.files.folders import real_path
+
 NAME = ".dvcsignore"
 
 
@@ -47,15 +50,22 @@ def load(root: Path, folder: Path) -> Ignore:
     """
     Return what is ignored below `folder`, a folder in (or at) the working folder `root`.
 
-    Each `.dvcsignore` on the way counts for what is below it, the nearest one last.
+    Each `.dvcsignore` on the way counts for what is below it, the nearest one last. Raises
+    RepositoryError for one that is a link out of the working folder.
     """
     rules: list[_Rule] = []
     relative = folder.relative_to(root)
     for depth in range(len(relative.parts) + 1):
         place = root.joinpath(*relative.parts[:depth])
         below = "".join(f"{part}/" for part in relative.parts[depth:])
+        file = place / NAME
+        if file.is_symlink() and not real_path(file).is_relative_to(root):
+            raise RepositoryError(
+                f"'{file}' is a link that leads out of the working folder",
+                hint="put the file itself there",
+            )
         with suppress(OSError):
-            text = (place / NAME).read_text("utf-8-sig", errors="replace")
+            text = file.read_text("utf-8-sig", errors="replace") if file.is_file() else ""
             rules += [rule for line in text.splitlines() if (rule := _rule(line, below))]
     return Ignore(rules)
 

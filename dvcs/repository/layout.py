@@ -9,22 +9,28 @@ Where everything of a repository is, how one is made, and how it is found.
         ├── writers         held shared by who writes, alone by who collects garbage
         ├── upkeep          held by who joins small packs (`upkeep.py`)
         ├── operations      the operation log, which is also the journal (`oplog.py`)
-        ├── references      folders outside that items may refer to (`references.py`)
+        ├── tokens          by which the users' own files of trust know this place (`trust.py`)
+        ├── absent          media that were never here (`absent.py`)
         ├── bisect          a search under way (`bisect.py`)
         ├── copies/         the working copies: what they were written from, their index
         ├── hooks/          executables, local
         └── trash/          what gc removed, for a while
 """
 
+import re
 import shutil
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from dvcs.errors import NotARepository, RepositoryError, UsageError
 from dvcs.objects._durable import fsync_dir, temp_name, write_atomic
+from dvcs.repository import links
 from dvcs.repository.locks import told
 
 NAME = ".dvcs"
+SHORT = re.compile(r"dvcs~[0-9]+")
+"""What Windows calls it in eight characters."""
 DEFAULT_BRANCH = "main"
 CONFIG = """\
 [core]
@@ -112,6 +118,14 @@ class Layout:
         return self.git / "config"
 
 
+def is_own(name: str) -> bool:
+    """Tell whether any disk takes a name of a folder for `.dvcs`: case, ends, streams, marks."""
+    plain = name.partition(":")[0].rstrip(". ").casefold()
+    if not plain.isascii():
+        plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")
+    return plain == NAME or SHORT.fullmatch(plain) is not None
+
+
 def create(root: Path) -> Layout:
     """
     Make a repository in a folder, which is made too.
@@ -156,13 +170,15 @@ def find(start: Path) -> Layout:
     """
     Return the repository in a folder or in the nearest one above it.
 
-    Raises NotARepository where there is none, RepositoryError where a newer dvcs made it.
+    Raises NotARepository where there is none, RepositoryError where a newer dvcs made it and where
+    it has links that lead elsewhere (`links.py`).
     """
     here = start.resolve()
     for folder in (here, *here.parents):
         git = folder / NAME
         # HEAD may be lost: that is damage, and not another repository further up.
         if (git / "objects").is_dir() and ((git / "HEAD").is_file() or (git / "refs").is_dir()):
+            links.refuse(git)
             _check_version(git)
             return Layout(folder, git)
     raise NotARepository(

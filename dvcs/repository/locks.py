@@ -12,16 +12,20 @@ disk, a read-only one) becomes an error that says what to do.
 import errno
 import json
 import os
-import socket
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from dvcs.errors import Locked, RepositoryError
 
+_READING: ContextVar[tuple[Path, ...]] = ContextVar("reading", default=())
 PATIENCE = 60.0
 """Seconds to wait for a lock; what is done under one takes milliseconds."""
+FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""No link is followed: whoever holds a lock empties the file."""
 
 if os.name == "nt":
     import msvcrt
@@ -55,6 +59,9 @@ def exclusive(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
     operating system refuses meanwhile.
     """
     with told(path), _held(path, shared=False, patience=patience) as fd:
+        if fd is None:
+            yield
+            return
         with suppress(OSError):  # a full disk must not keep anybody from locking
             os.ftruncate(fd, 0)
             os.write(fd, json.dumps(owner()).encode())
@@ -74,9 +81,27 @@ def shared(path: Path, *, patience: float = PATIENCE) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, *, shared: bool, patience: float) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+def reading(folder: Path) -> Iterator[None]:
+    """Below a folder that cannot be written, share locks of files that are there meanwhile."""
+    token = _READING.set((*_READING.get(), folder))
+    try:
+        yield
+    finally:
+        _READING.reset(token)
+
+
+@contextmanager
+def _held(path: Path, *, shared: bool, patience: float) -> Iterator[int | None]:
+    """Hold a lock; yield the file's descriptor, None where there is no file to be locked."""
+    flags = FLAGS
+    if any(path.is_relative_to(folder) for folder in _READING.get()):
+        if not path.is_file():
+            yield None
+            return
+        flags, shared = FLAGS & ~(os.O_RDWR | os.O_CREAT) | os.O_RDONLY, True
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, flags, 0o644)
     try:
         deadline = time.monotonic() + patience
         pause = 0.001
@@ -125,7 +150,7 @@ def owner() -> dict[str, str | int]:
     return {
         "pid": os.getpid(),
         "started": _start_time(),
-        "host": socket.gethostname(),
+        "host": platform.node(),
         "boot": _boot_id(),
     }
 

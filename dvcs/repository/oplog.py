@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -25,19 +25,25 @@ from dvcs.errors import BranchMoved, CorruptObject, Locked, RepositoryError
 from dvcs.objects._durable import fsync_dir, fsync_file, write_all
 from dvcs.repository.layout import Layout
 from dvcs.repository.locks import exclusive
-from dvcs.repository.refs import HEADS, PACKED, Refs
+from dvcs.repository.refs import FORBIDDEN, HEADS, PACKED, Refs
 
 HEAD = "HEAD"
 SYMBOLIC = "ref: "
 TAIL = 1 << 16
 
 
+# What is decoded may have come from anywhere, and paths are made of these.
+_Name = Annotated[str, msgspec.Meta(pattern=rf"\A(?:HEAD|(?!.*(?:{FORBIDDEN.pattern}))refs/.+)\Z")]
+_Value = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{40}|ref: refs/[^\n]+)\Z")]
+_Id = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]+\Z")]
+
+
 class Move(msgspec.Struct, frozen=True, array_like=True):
     """One ref, or HEAD, from `old` to `new`: hex ids; `ref: refs/...` for HEAD; None = no ref."""
 
-    name: str
-    old: str | None
-    new: str | None
+    name: _Name
+    old: _Value | None
+    new: _Value | None
 
 
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,7 +54,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     after. `undoes` is the operation that it took back.
     """
 
-    id: str
+    id: _Id
     time: float
     command: str
     moves: tuple[Move, ...] = ()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dvcs.files.folders import is_link, real_path
 from dvcs.files.origins import Copying, copy_file
 from dvcs.files.source import STAMP
 from dvcs.formats._exporting import read_stamp
@@ -108,7 +109,7 @@ class _SafeFolders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.is_own = root.resolve() == root
+        self.is_own = real_path(root) == root
         """Whether no link leads to the root itself, which lies in the working folder."""
         self._known: dict[str, bool] = {"": self.is_own}
 
@@ -117,7 +118,7 @@ class _SafeFolders:
         folder = path.rpartition("/")[0]
         if folder not in self._known:
             here = self._root / folder
-            fine = not here.is_symlink() and (here.is_dir() or not here.exists())
+            fine = not is_link(here) and (here.is_dir() or not here.exists())
             self._known[folder] = fine and self.holds(folder)
         return self._known[folder]
 

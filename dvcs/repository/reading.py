@@ -106,12 +106,13 @@ class Reading:
 
     `found` are its files now, `index` is what was known of them before, `known` what is known of
     them now; `clock` is the file system's time before this look. Raises RepositoryError where the
-    folder cannot be listed.
+    folder cannot be listed, or a link leads out of the working folder to it.
     """
 
     def __init__(self, repo: "Repository", copy: Copy) -> None:
         self.repo = repo
         self.copy = copy
+        copies.require_inside(repo, copy)
         self.root = copy.folder(repo.root)
         self._path = copies.index_path(repo.layout, copy.source)
         self.index = Index.load(self._path)

@@ -1,67 +1,120 @@
 """
-Which files outside of the working folder items may refer to: those in folders imported here.
-
-    state/references        {"check":"...","folders":["/data/coco/images"]}
+Which files items may refer to: those in the working folder, and in folders that the user allowed.
 
 A repository that came from elsewhere may name any file of this disk (`/home/me/.ssh/id_rsa`); to
-read it, and to export or show it as somebody's image, nobody here has asked for. So
-`import --media reference` notes its folders, and nothing else outside is read.
+read it, and to export or show it as somebody's image, nobody here has asked for. So what lies
+outside of the working folder is read only where this user has imported from there by reference, or
+said `dvcs trust add` (`trust.py`). What is refused is not touched in any way: on Windows to look
+for `//host/share/x.png` says to that host who asks.
 """
 
-from collections.abc import Collection
+import os
+import re
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
+from dvcs.errors import RepositoryError
+from dvcs.files.folders import real_path
+from dvcs.repository import trust
+from dvcs.repository.gate import Notice
+from dvcs.repository.layout import is_own
 
-from dvcs.errors import CorruptObject
-from dvcs.objects._durable import write_atomic
-from dvcs.repository import locks
-from dvcs.repository.layout import Layout
-from dvcs.repository.sealing import sealed, unsealed
+if TYPE_CHECKING:
+    from dvcs.repository.layout import Layout
 
-FILE = "references"
-
-
-class _Folders(msgspec.Struct, frozen=True):
-    folders: tuple[str, ...] = ()
+SHOWN = 3
+PLAIN = re.compile(r"[\w./:\\+,@=-]+")
+"""Names that a shell takes as they are; others are never part of a command to be copied."""
+PRIVATE = ".git"
+"""What may hold passwords, and no dataset is in."""
 
 
-def allowed(layout: Layout) -> frozenset[Path]:
-    """Return the folders whose files may be read: none where the list is damaged."""
+class References:
+    """
+    What items of one repository may refer to.
+
+    `refused` are the folders of files that were asked for and are not to be read.
+    """
+
+    def __init__(self, layout: "Layout") -> None:
+        self._layout = layout
+        self._root = str(layout.root)
+        self._allowed: frozenset[Path] | None = None
+        self._lent: frozenset[Path] = frozenset()
+        self._trouble: RepositoryError | None = None
+        self.refused: set[str] = set()
+
+    def find(self, url: str) -> Path | None:
+        """Return the file that a record refers to; None where it may not be read, or is none."""
+        if "\0" in url:
+            return None
+        # `pathlib` cannot take `..` away without asking the disk.
+        place = os.path.normpath(os.path.join(self._root, url))  # noqa: PTH118, TID251
+        if not self._may_be(Path(place)):
+            return None
+        real = real_path(place)
+        return real if self._may_be(real) and real.is_file() else None
+
+    def _may_be(self, path: Path) -> bool:
+        if path.is_relative_to(self._root):
+            parts = path.relative_to(self._root).parts
+            return not any(is_own(part) or part.casefold() == PRIVATE for part in parts)
+        if trust.is_below(path.parent, self._folders()):
+            return True
+        self.refused.add(str(path.parent))
+        return False
+
+    def _folders(self) -> Collection[Path]:
+        if self._allowed is None:
+            try:
+                self._allowed = self._lent.union(trust.folders(self._layout))
+            except RepositoryError as error:
+                self._allowed, self._trouble = self._lent, error
+        return self._allowed
+
+    def lend(self, folders: Collection[Path]) -> None:
+        """Allow folders for as long as the repository is open."""
+        self._lent |= frozenset(folders)
+        self.forget()
+
+    def forget(self) -> None:
+        """Look anew at what is allowed: that has changed."""
+        self._allowed = self._trouble = None
+        self.refused.clear()
+
+    def tell(self, tell: Callable[[Notice], object]) -> None:
+        """Tell of files that were refused; once."""
+        if self.refused:
+            tell(_notice(sorted(self.refused), self._trouble))
+        self.refused.clear()
+
+
+def _notice(folders: list[str], trouble: RepositoryError | None) -> Notice:
+    if trouble is not None:
+        return Notice(f"media outside of the working folder were left out: {trouble}", trouble.hint)
+    named = ", ".join(f"'{one}'" for one in folders[:SHOWN])
+    more = len(folders) - SHOWN
+    also = f" and {more:,} other folder{'s' if more > 1 else ''}" if more > 0 else ""
+    command = f"dvcs trust add {folders[0] if PLAIN.fullmatch(folders[0]) else 'FOLDER'}"
+    return Notice(
+        f"media outside of the working folder were left out, for you have not allowed this"
+        f" repository to read there: {named}{also}",
+        f"if you know who made it: '{command}' allows a folder and all below",
+    )
+
+
+def note(layout: "Layout", folders: Collection[Path]) -> Notice | None:
+    """
+    Allow folders that the user has just imported from; return what to tell where that failed.
+
+    The import itself holds: its media are absent later, until the user's file can be written.
+    """
     try:
-        held = _read(layout)
-    except CorruptObject:
-        return frozenset()
-    return frozenset(Path(one) for one in held.folders if Path(one).is_absolute())
-
-
-def check(layout: Layout) -> None:
-    """Raise CorruptObject where the list is damaged."""
-    _read(layout)
-
-
-def _read(layout: Layout) -> _Folders:
-    try:
-        data = unsealed((layout.state / FILE).read_bytes())
-        return msgspec.json.decode(data or b"", type=_Folders)
-    except FileNotFoundError:
-        return _Folders()
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        raise CorruptObject(
-            f"'{layout.state / FILE}' is damaged", hint="import with --media reference again"
-        ) from None
-
-
-def allow(layout: Layout, folders: Collection[Path]) -> None:
-    """Add folders; files directly in them and below may be read from now on."""
-    with locks.exclusive(layout.lock):
-        known = allowed(layout)
-        new = {one for one in folders if not is_allowed(one / "x", known)}
-        if new:
-            held = _Folders(tuple(sorted(path.as_posix() for path in known | new)))
-            write_atomic(layout.state / FILE, sealed(msgspec.json.encode(held)))
-
-
-def is_allowed(path: Path, folders: Collection[Path]) -> bool:
-    """Tell whether a resolved path is in one of the folders or below."""
-    return any(parent in folders for parent in path.parents)
+        trust.allow(layout, folders)
+    except RepositoryError as error:
+        return Notice(
+            f"that this repository may read the media referred to cannot be noted: {error}",
+            "the next commands leave them out, until you say 'dvcs trust add FOLDER'",
+        )
+    return None

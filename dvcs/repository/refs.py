@@ -16,8 +16,11 @@ from typing import Self
 
 from dvcs.errors import BranchMoved, CorruptObject, Locked, UsageError
 from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, write_all
+from dvcs.repository import links
 
 HEADS, TAGS, REMOTES, OWN = "refs/heads/", "refs/tags/", "refs/remotes/", "refs/dvcs/"
+BISECT = f"{OWN}bisect/"
+"""What a search holds; it is no change that `undo` would take back."""
 SYMBOLIC = b"ref: "
 HEX = re.compile(rb"[0-9a-f]{40}\Z")
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$|^-|\.lock(?:/|$)|(?:^|/)\.")
@@ -151,7 +154,7 @@ class Refs:
 
         Raises BranchMoved where it is not at `old`, and Locked where Git holds it.
         """
-        path = self._git / name
+        path = self._place(name)
         with _GitLock(path) as lock:
             if self.read(name) != old:
                 short = name.removeprefix(HEADS)
@@ -171,6 +174,20 @@ class Refs:
         data = SYMBOLIC + target.encode() if isinstance(target, str) else target.hex().encode()
         with _GitLock(self._git / "HEAD") as lock:
             lock.replace(data + b"\n")
+
+    def _place(self, name: str) -> Path:
+        """
+        Return the file of a ref that is to be written.
+
+        Names may come from files that somebody sent. Raises CorruptObject for what is no name of a
+        ref, RepositoryError where a link is on the way.
+        """
+        is_ref = name.startswith("refs/") and is_ref_name(name)
+        if not is_ref and name not in ("HEAD", PACKED):
+            raise CorruptObject(f"{name!r} is not the name of a ref", hint="run 'dvcs fsck'")
+        path = self._git / name
+        links.refuse_between(self._git, path)
+        return path
 
     def _forget_packed(self, name: str) -> None:
         if name not in self._packed():
@@ -193,7 +210,7 @@ class Refs:
 
         What holds something else is Git's own. An empty one could be: that is gone soon.
         """
-        path = self._git / f"{name}.lock"
+        path = self._place(name).with_name(f"{name.rpartition('/')[2]}.lock")
         deadline = time.monotonic() + GITS_MOMENT
         with suppress(FileNotFoundError, NotADirectoryError):  # `a/b`, where `a` is a branch again
             while True:

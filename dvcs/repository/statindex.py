@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from dvcs.errors import FormatError, RepositoryError
-from dvcs.files.folders import IGNORED_FOLDERS
+from dvcs.files.folders import IGNORED_FOLDERS, is_link, real_path
 from dvcs.files.source import IGNORED
 from dvcs.objects._durable import create_temp, write_atomic
 from dvcs.repository.ignore import Ignore
@@ -179,7 +179,7 @@ class Scan:
         self._root = root
         self._ignore = ignore
         self._skip = skip
-        self._allowed = (root.resolve(), links.resolve())
+        self._allowed = (real_path(root), real_path(links))
         self._walk(str(root), "")
 
     def _walk(self, folder: str, prefix: str) -> None:
@@ -197,7 +197,9 @@ class Scan:
             elif entry.is_dir(follow_symlinks=False):
                 if name in IGNORED_FOLDERS or path in self._skip:
                     continue
-                if not (ignore and ignore.ignores(path, folder=True)):
+                if is_link(entry):
+                    self._link(entry, path)
+                elif not (ignore and ignore.ignores(path, folder=True)):
                     self._walk(entry.path, path + "/")
             elif entry.is_file(follow_symlinks=False):
                 if name in IGNORED or name[:2] == "._":
@@ -220,7 +222,7 @@ class Scan:
         if entry.name in IGNORED or (self._ignore and self._ignore.ignores(path, folder=False)):
             return
         local = self._root / path
-        target = local.resolve()
+        target = real_path(local)
         if not any(target.is_relative_to(allowed) for allowed in self._allowed):
             raise FormatError(
                 "is a symbolic link that leads out of the working copy",

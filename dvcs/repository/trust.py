@@ -1,42 +1,72 @@
 """
-What a user has allowed to run: decisions kept with the user, never in a repository.
+What a user allows a repository: decisions kept with the user, never in a repository.
 
     ~/.config/dvcs/trust.json
-    {"version": 1, "trusted": {"/data/pets": {"hooks/pre-commit": "5e88..."}}}
+    {"version": 2,
+     "repositories": {"/data/pets": {"token": "0f3c...",
+                                     "files": {"hooks/pre-commit": "5e88..."},
+                                     "folders": ["/data/coco/images"]}}}
 
-A decision is bound to the repository's folder, the file's place in `.dvcs/state` and the SHA-256 of
-its bytes. So a folder that somebody sends, with `.dvcs` in it, runs nothing, even where it holds a
-copy of a file that is trusted elsewhere; and a trusted file that was changed is not trusted any
-more. What a trusted file calls in turn is its own affair.
+`files` may run: each is bound to its place in `.dvcs/state` and the SHA-256 of its bytes. `folders`
+lie outside of the working folder, and items may refer to what is in them (`references.py`). All is
+bound to the repository's folder and to a random token, made for each user who decides something
+and noted in the repository too:
+
+    .dvcs/state/tokens      a token a line
+
+So a folder that somebody sends, with `.dvcs` in it, may do nothing, wherever it is put: where
+another repository was before, its token is not known; and one that was sent is not at the place
+that was trusted. A trusted file that was changed is not trusted any more. What a trusted file calls
+in turn is its own affair.
 """
 
 import hashlib
+import os
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dvcs.errors import RepositoryError
-from dvcs.objects._durable import write_atomic
+from dvcs.errors import RepositoryError, UsageError
+from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, write_all, write_atomic
 from dvcs.repository import config
 from dvcs.repository.locks import exclusive, told
 
 if TYPE_CHECKING:
     from dvcs.repository.layout import Layout
 
-VERSION = 1
+VERSION = 2
 LARGEST = 64 << 20
 """Bytes of a file that is read to be compared; more than any script or small program has."""
+TOKENS = "tokens"
+TOKEN = re.compile(r"[0-9a-f]{32}")
+MOST_TOKENS = 1 << 16
+"""Bytes of tokens that are read: those of 2,000 users."""
+APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+APPEND |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    token: str
+    files: dict[str, str] = {}
+    folders: tuple[str, ...] = ()
 
 
 class _Record(msgspec.Struct, frozen=True):
     version: int = VERSION
-    trusted: dict[str, dict[str, str]] = {}
+    repositories: dict[str, _Place] = {}
 
 
 def user_file() -> Path:
-    """Return where the user's decisions are."""
+    """Return where the user's decisions are. Raises RepositoryError for a user without a home."""
     return config.user_file().with_name("trust.json")
+
+
+# -- files that may run --------------------------------------------------------------------------
 
 
 def digest(path: Path) -> str:
@@ -63,7 +93,7 @@ def read(path: Path) -> bytes:
 
 def known(layout: "Layout", name: str) -> str | None:
     """Return the SHA-256 that is trusted under a name (`hooks/pre-commit`), None where none is."""
-    return _load().trusted.get(str(layout.root), {}).get(name)
+    return _here(layout).files.get(name)
 
 
 def trust(layout: "Layout", name: str, path: Path) -> str:
@@ -74,38 +104,129 @@ def trust(layout: "Layout", name: str, path: Path) -> str:
 def trust_bytes(layout: "Layout", name: str, data: bytes) -> str:
     """Trust a file of a repository if it holds just this; return its SHA-256."""
     found = hashlib.sha256(data).hexdigest()
-    _put(layout, name, found)
+    _change(layout, files={name: found})
     return found
 
 
 def distrust(layout: "Layout", name: str) -> None:
     """Forget that a file was trusted."""
     if known(layout, name) is not None:
-        _put(layout, name, None)
+        _change(layout, files={name: None})
 
 
-def _put(layout: "Layout", name: str, value: str | None) -> None:
+# -- folders that items may refer to -------------------------------------------------------------
+
+
+def folders(layout: "Layout") -> tuple[Path, ...]:
+    """Return the folders outside of the working folder whose files items may refer to, sorted."""
+    return tuple(Path(one) for one in _here(layout).folders)
+
+
+def allow(layout: "Layout", wanted: Collection[Path]) -> None:
+    """
+    Let items refer to files in folders (real paths) and below.
+
+    Raises RepositoryError where that cannot be noted; a folder that is known costs no write.
+    """
+    held = frozenset(folders(layout))
+    if any(not is_below(one, held) for one in wanted):
+        _change(layout, add=wanted)
+
+
+def disallow(layout: "Layout", unwanted: Sequence[Path]) -> None:
+    """Take back what `allow` allowed. Raises UsageError for a folder that is none of those."""
+    held = folders(layout)
+    for one in unwanted:
+        if one not in held:
+            over = next((each for each in held if each in one.parents), None)
+            raise UsageError(
+                f"'{one}' is not trusted itself" + (f", but '{over}' is" if over else ""),
+                hint="'dvcs trust' lists what is",
+            )
+    _change(layout, remove=unwanted)
+
+
+def is_below(path: Path, held: Collection[Path]) -> bool:
+    """Tell whether a path is one of these folders or lies in one."""
+    return path in held or any(parent in held for parent in path.parents)
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def _here(layout: "Layout") -> _Place:
+    """Return what this user has decided about a repository."""
+    return _known(layout, _load()) or _Place("")
+
+
+def _known(layout: "Layout", record: _Record) -> _Place | None:
+    found = record.repositories.get(str(layout.root))
+    if found is None or TOKEN.fullmatch(found.token) is None:
+        return None
+    with suppress(OSError), (layout.state / TOKENS).open("rb") as file:
+        # Wherever it stands, so that a line that was torn does not matter.
+        return found if found.token.encode() in file.read(MOST_TOKENS) else None
+    return None
+
+
+def _new_token(layout: "Layout") -> str:
+    """Return a token that nobody else knows, after noting it in the repository, durably."""
+    token = secrets.token_hex(16)
+    path = layout.state / TOKENS
+    with told(path):
+        make_dirs(path.parent)
+        fd = os.open(path, APPEND, 0o644)
+        try:
+            write_all(fd, token.encode() + b"\n")
+            fsync_file(fd)
+        finally:
+            os.close(fd)
+        fsync_dir(path.parent)
+    return token
+
+
+def _change(
+    layout: "Layout",
+    *,
+    files: dict[str, str | None] | None = None,
+    add: Collection[Path] = (),
+    remove: Collection[Path] = (),
+) -> None:
+    """Change what is decided about a repository; what was about another one there is forgotten."""
     path = user_file()
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(path.with_name("trust.lock")):
         record = _load()
-        here = {**record.trusted.get(str(layout.root), {})}
-        if value is None:
-            here.pop(name, None)
-        else:
-            here[name] = value
-        trusted = {**record.trusted, str(layout.root): dict(sorted(here.items()))}
-        if not here:
-            del trusted[str(layout.root)]
+        here = _known(layout, record) or _Place(_new_token(layout))
+        named = {**here.files, **(files or {})}
+        held = ({Path(one) for one in here.folders} | set(add)) - set(remove)
+        kept = {one for one in held if not any(parent in held for parent in one.parents)}
+        here = _Place(
+            here.token,
+            {name: value for name, value in sorted(named.items()) if value is not None},
+            tuple(sorted(map(str, kept))),
+        )
+        places = {**record.repositories, str(layout.root): here}
+        if not here.files and not here.folders:
+            del places[str(layout.root)]
         try:
-            data = msgspec.json.format(msgspec.json.encode(_Record(trusted=trusted)))
+            data = msgspec.json.format(msgspec.json.encode(_Record(repositories=places)))
         except UnicodeEncodeError:
+            odd = next((one for one in held if not _is_text(one)), layout.root)
             raise RepositoryError(
-                f"nothing in '{layout.root}' can be trusted: that name is not UTF-8",
+                f"nothing about '{odd}' can be noted: that name is not UTF-8",
                 hint="give the folder another name",
             ) from None
         write_atomic(path, data + b"\n", mode=0o600)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _load() -> _Record:
@@ -119,6 +240,6 @@ def _load() -> _Record:
             f"'{path}', which says what you trust, cannot be read: {error}",
             hint="remove it: then nothing is trusted, and you can decide anew",
         ) from None
-    if record.version != VERSION:
+    if record.version > VERSION:
         raise RepositoryError(f"'{path}' was written by a newer dvcs", hint="install a newer dvcs")
     return record

@@ -382,7 +382,7 @@ def test_the_record_of_trust_is_the_users_own(repo: Repository, home: Path):
     path.write_bytes(b"{")
     with pytest.raises(RepositoryError, match="which says what you trust, cannot be read"):
         change_item(repo, item("0001", x=2.5))
-    path.write_bytes(b'{"version": 2}')
+    path.write_bytes(b'{"version": 3}')
     with pytest.raises(RepositoryError, match="newer dvcs"):
         change_item(repo, item("0001", x=2.5))
     path.unlink()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import DvcsError
-from dvcs.repository import Repository, gc, merging, references, worktree
+from dvcs.repository import Repository, gc, merging, trust, worktree
 from dvcs.repository.fsck import Finding, fsck
 from dvcs.repository.history import walk
 from tests.repository import pets
@@ -37,6 +37,7 @@ REBUILT = re.compile(
     r"state/(lock|writers|upkeep|copies/lock)"  # held by the system, not by what is in them
     r"|state/copies/.*\.index"  # files are read again
     r"|state/copies/undo/.*"  # undo then knows refs only
+    r"|state/tokens"  # what was allowed is asked for again
     r"|state/(hooks|trash)/.*|description|info/.*|hooks/.*|logs/.*|objects/info/.*"
 )
 LOOSE = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{38}")
@@ -56,7 +57,7 @@ def repo(tmp_path_factory) -> Repository:
         small = [stored_item(repo, f"small{n}", noise.randbytes(300)) for n in range(3)]
         put(made, "many", large, compressed, *small)
         made.commit("media", operation="edit")
-    references.allow(repo.layout, [tmp_path_factory.mktemp("elsewhere")])
+    trust.allow(repo.layout, [tmp_path_factory.mktemp("elsewhere")])
     git(repo, "gc", "-q", "--aggressive")
     repo.create_branch("topic", repo.resolve("main~1"))
     change_item(repo, item("0001", x=9.5), source="many", branch="topic")
@@ -255,7 +256,7 @@ def test_each_lost_file_is_found(repo: Repository):
     # dvcs does not miss.
     assert {re.sub("-[0-9a-f]{40}", "", name) for name in missed} <= {
         "state/copies/pets.json",
-        "state/references",
+        "state/tokens",
         "objects/pack/pack.bitmap",
         "objects/pack/pack.rev",
     }
