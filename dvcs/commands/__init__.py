@@ -71,6 +71,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Keep": {
         "config": "Show or change settings",
         "hooks": "List, install and try programs that run with commits",
+        "trust": "Say which folders outside of this one may be read",
         "gc": "Remove what no revision needs",
         "fsck": "Check that everything in the repository is sound",
         "doctor": "Show versions and the state of this installation",
@@ -195,17 +196,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run dvcs with arguments; return its exit code. Errors are told, never raised."""
     ui.configure()
-    began = time.time()
+    began, state = time.time(), State()
     if "_DVCS_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 
         return shell_complete(program, {}, "dvcs", "_DVCS_COMPLETE", os.environ["_DVCS_COMPLETE"])
     try:
-        with program.make_context("dvcs", list(arguments)) as ctx:
+        with program.make_context("dvcs", list(arguments), obj=state) as ctx:
             return program.invoke(ctx) or 0
     except click.exceptions.Exit as done:
         return done.exit_code
     except BaseException as failure:  # noqa: BLE001 - this is where all errors become messages
-        from dvcs.commands._failures import told
+        from dvcs.commands._failures import told, wants_json
 
-        return told(failure, since=began)
+        as_json = state.as_json or wants_json(failure, arguments)
+        return told(failure, since=began, as_json=as_json)

@@ -36,6 +36,7 @@ class State:
     def __init__(self) -> None:
         self.folder = Path()
         self.verify = True
+        self.as_json = False
 
 
 def state() -> State:
@@ -149,13 +150,19 @@ def with_repo(function: "Callable[Concatenate[Repository, P], R]") -> Callable[P
         with Repository(state().folder) as repo:
             repo.gate.verify = state().verify
             repo.gate.output = ui.stderr_of_programs()
-            repo.gate.tell = _tell
-            return function(repo, *args, **kwargs)
+            repo.gate.tell = tell
+            if not (kwargs.get("dry_run") or kwargs.get("check")):
+                return function(repo, *args, **kwargs)
+            from dvcs.repository.trying import trying
+
+            with trying(repo):
+                return function(repo, *args, **kwargs)
 
     return opened
 
 
-def _tell(notice: "Notice") -> None:
+def tell(notice: "Notice") -> None:
+    """Tell what a repository has to say beside a result."""
     ui.warn(notice.message)
     if notice.hint:
         ui.hint(notice.hint)
@@ -174,7 +181,17 @@ no_verify_option = click.option(
     callback=_set_no_verify,
     help="Do not ask the hooks that could refuse.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+
+
+def _set_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    del param
+    ctx.ensure_object(State).as_json = value  # so that an error is JSON too
+    return value
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_set_json, help="Write JSON, for programs."
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done, and do nothing."
 )

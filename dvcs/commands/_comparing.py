@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dvcs.commands._base import state
+from dvcs.commands._base import state, tell
 from dvcs.commands._selectors import dataset_of, on_disk, parse
 from dvcs.compare import ItemChange, Options, diff_datasets, renamed_labels
 from dvcs.errors import NotARepository, UsageError
@@ -51,6 +51,7 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
         repo: Repository | None = None
         try:
             repo = stack.enter_context(Repository(state().folder))
+            repo.gate.tell = tell
         except NotARepository:
             if len(sides) < 2 or not all(map(on_disk, sides)):
                 raise

@@ -54,6 +54,9 @@ def lines(places: "Iterable[Place]") -> Iterator[str]:
 
 
 def _values(conflict: "Conflict") -> Iterator[str]:
+    for name, voters in (("have", conflict.have), ("lack", conflict.lack)):
+        if voters:
+            yield f"      {name:<6}  {ui.one_line(', '.join(voters))}"
     for name in ("base", "ours", "theirs"):
         value = getattr(conflict, name)
         if value is not msgspec.UNSET:

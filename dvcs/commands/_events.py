@@ -8,8 +8,8 @@ masked CRC-32C of the data. The data of each is a protocol buffer `Event`. Sourc
 """
 
 import os
-import re
 import platform
+import re
 import struct
 import time
 from functools import cache

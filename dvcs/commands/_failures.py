@@ -1,16 +1,23 @@
-"""Errors as messages and exit codes: what is wrong, where, and what to try."""
+"""
+Errors as messages and exit codes: what is wrong, where, and what to try.
+
+With `--json` a program gets them as a document of its own, `dvcs.error/1`, whatever the command;
+the message is on stderr all the same. A command that has written its document adds none.
+"""
 
 import errno
 import os
+import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 from dvcs import ui
-from dvcs.errors import DvcsError
+from dvcs.errors import DvcsError, FormatErrors, PolicyViolation, UsageError
 
 USAGE, DATA, BUG, INTERRUPTED, UNREAD = 2, 3, 70, 130, 141
 
@@ -25,49 +32,103 @@ SYSTEM: Mapping[int, tuple[str, str]] = {
     errno.EIO: ("the disk reports an error", "check the disk, then run 'dvcs fsck'"),
 }
 """What a system says that is nobody's bug, in words, and what to try."""
+WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where the words of a name begin: Not|A|Repository."""
 
 
-def told(failure: BaseException, *, since: float = 0.0) -> int:
+class _Said(NamedTuple):
+    """What is said of an error: the exit code, what kind it is, a sentence, and what to try."""
+
+    code: int
+    kind: str
+    message: str
+    tip: str | None = None
+
+
+def told(failure: BaseException, *, since: float = 0.0, as_json: bool = False) -> int:
     """Tell of an error in a command that began at a time; return the exit code."""
     if isinstance(failure, SystemExit):
         return failure.code if isinstance(failure.code, int) else 1
     if isinstance(failure, BrokenPipeError):
         return silence()
+    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
+        ui.say(failure.format_message())
+        return USAGE
+    said = _said(failure, since)
+    ui.error(said.message, said.tip)
+    if as_json and not ui.has_emitted():
+        ui.emit_json("dvcs.error/1", _document(failure, said))
+    return said.code
+
+
+def wants_json(failure: BaseException, arguments: Sequence[str]) -> bool:
+    """Tell whether a command line that makes no sense, and so was not read, asks for JSON."""
+    if not isinstance(failure, click.UsageError | UsageError):
+        return False
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in own
+
+
+def _document(failure: BaseException, said: _Said) -> dict[str, Any]:
+    findings: list[dict[str, str]] = []
+    count = 0
+    if isinstance(failure, PolicyViolation):
+        findings = [{"place": place, "reason": reason} for place, reason in failure.violations]
+        count = failure.count
+    elif isinstance(failure, FormatErrors):
+        findings = [{"place": "", "reason": str(one)} for one in failure.errors]
+        count = len(findings)
+    return {
+        "kind": said.kind,
+        "message": said.message,
+        "hint": said.tip,
+        "exit_code": said.code,
+        "findings": findings,
+        "count": count,
+    }
+
+
+def _said(failure: BaseException, since: float) -> _Said:
     if isinstance(failure, KeyboardInterrupt | click.Abort | EOFError):
         return _interrupted(since)
     if os.environ.get("DVCS_DEBUG"):
         ui.say("".join(traceback.format_exception(failure)).rstrip())
     if isinstance(failure, DvcsError):
-        ui.error(str(failure), failure.hint)
-        return failure.exit_code
+        return _Said(failure.exit_code, _kind(failure), str(failure), failure.hint)
     if isinstance(failure, click.ClickException):
         return _usage(failure)
     if isinstance(failure, OSError) and failure.errno:
         return _system(failure)
     if isinstance(failure, MemoryError):
-        ui.error("there is not enough memory", "close other programs, or use a smaller dataset")
-        return DATA
+        tip = "close other programs, or use a smaller dataset"
+        return _Said(DATA, "system-error", "there is not enough memory", tip)
     return _bug(failure)
 
 
-def _interrupted(since: float) -> int:
+def _kind(failure: DvcsError) -> str:
+    """Return what kind of error it is: `policy-violation`; names of classes, as others say it."""
+    kind = UsageError if isinstance(failure, UsageError) else type(failure)
+    return WORDS.sub("-", kind.__name__).lower()
+
+
+def _interrupted(since: float) -> _Said:
     oplog = sys.modules.get("dvcs.repository.oplog")  # not loaded: nothing can have been done
     done = oplog.Log.latest if oplog is not None else None
     if done is None or done.time < round(since, 3):
-        ui.error("interrupted; nothing was changed")
-    else:
-        ui.error(
-            f"interrupted; '{done.command}' is done, what follows it is not",
-            "'dvcs status' says how things are, 'dvcs undo' takes it back",
-        )
-    return INTERRUPTED
+        return _Said(INTERRUPTED, "interrupted", "interrupted; nothing was changed")
+    return _Said(
+        INTERRUPTED,
+        "interrupted",
+        f"interrupted; '{done.command}' is done, what follows it is not",
+        "'dvcs status' says how things are, 'dvcs undo' takes it back",
+    )
 
 
-def _system(failure: OSError) -> int:
+def _system(failure: OSError) -> _Said:
     unknown = (failure.strerror or str(failure)).lower(), "check the path, and that it can be used"
     reason, tip = SYSTEM.get(failure.errno or 0, unknown)
-    ui.error(f"'{failure.filename}': {reason}" if failure.filename else reason, tip)
-    return DATA
+    message = f"'{failure.filename}': {reason}" if failure.filename else reason
+    return _Said(DATA, "system-error", message, tip)
 
 
 def silence() -> int:
@@ -82,28 +143,25 @@ def silence() -> int:
     return UNREAD
 
 
-def _usage(failure: click.ClickException) -> int:
+def _usage(failure: click.ClickException) -> _Said:
     ctx = getattr(failure, "ctx", None)
     path = ctx.command_path if ctx is not None else "dvcs"
     tip = f"see '{path} --help'"
     message = failure.format_message()
-    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
-        ui.say(message)
-        return USAGE
     if isinstance(failure, click.NoSuchOption):
         message = f"'{path}' has no option '{failure.option_name}'"
         if failure.possibilities:
             tip = f"did you mean '{failure.possibilities[0]}'?"
-    ui.error(message[:1].lower() + message[1:].rstrip("."), tip)
-    return USAGE
+    return _Said(USAGE, "usage-error", message[:1].lower() + message[1:].rstrip("."), tip)
 
 
-def _bug(failure: BaseException) -> int:
+def _bug(failure: BaseException) -> _Said:
     last = traceback.extract_tb(failure.__traceback__)[-1:]
     where = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
     kind = type(failure).__name__
-    ui.error(
+    return _Said(
+        BUG,
+        "bug",
         f"this is a bug in dvcs: {kind}: {failure}{where}",
         "run it again with DVCS_DEBUG=1 for the details, and report them",
     )
-    return BUG

@@ -107,15 +107,22 @@ def dataset_of(repo: "Repository | None", text: str) -> "Iterator[Dataset]":
 
 def repository_for(text: str) -> "Repository":
     """Open the repository for a revision. Raises NotARepository, and says so of a folder."""
-    from dvcs.commands._base import state
+    from dvcs.commands._base import state, tell
     from dvcs.repository import Repository
 
     try:
-        return Repository(state().folder)
+        repo = Repository(state().folder)
     except NotARepository as error:
         if Path(text).exists():
-            raise NotARepository(str(error), hint=f"for the folder, write './{text}'") from None
+            raise NotARepository(str(error), hint=_as_path(text)) from None
         raise
+    repo.gate.tell = tell
+    return repo
+
+
+def _as_path(text: str) -> str:
+    """Return the hint for a revision that is none, but a path."""
+    return f"for the {'folder' if Path(text).is_dir() else 'file'}, write './{text}'"
 
 
 def parse(repo: "Repository", text: str) -> "Revision":
@@ -124,7 +131,7 @@ def parse(repo: "Repository", text: str) -> "Revision":
         return repo.parse(text)
     except RevisionNotFound as error:
         if Path(text).exists():
-            raise RevisionNotFound(str(error), hint=f"for the folder, write './{text}'") from None
+            raise RevisionNotFound(str(error), hint=_as_path(text)) from None
         head = repo.refs.head_commit()
         if head is not None and text in repo.snapshot(head).sources:
             raise RevisionNotFound(

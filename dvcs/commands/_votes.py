@@ -15,6 +15,7 @@ LABELS = 12
 """Labels whose agreement is told; a report has all."""
 WORDS = {
     "missing-item": ("item", "not given to a voter"),
+    "deleted-item": ("item", "that a voter removed"),
     "missing-annotation": ("annotation", "that a voter does not have"),
     "failed-annotation": ("annotation", "without a quorum"),
     "failed-label": ("label", "without a quorum"),
@@ -168,7 +169,11 @@ def _said(one: "SourceVotes", finding: "Finding") -> Iterator[str]:
     if finding.similarity is not None and finding.kind in ("too-close", "low-agreement"):
         yield f"{finding.similarity:.2f}"
     if finding.voters and not finding.votes:
-        words = {"missing-item": "not given to", "media": "other media at"}
+        words = {
+            "missing-item": "not given to",
+            "deleted-item": "removed by",
+            "media": "other media at",
+        }
         if finding.kind in ("missing-annotation", "failed-annotation"):
             yield f"not at {', '.join(finding.voters)}"
         elif finding.kind in words:

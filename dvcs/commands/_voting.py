@@ -25,18 +25,28 @@ if TYPE_CHECKING:
     from dvcs.vote import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
-Mode = Literal["merge", "vote", "disk"]
+Mode = Literal["merge", "vote", "disk", "end"]
 REPORT = "merge_report.json"
 EXPORT = ("save_media", "image_ext", "update", "strict", "allow_loss", "convert_shapes", "link")
 VOTE = ("quorum", "min_agreement", "groups", "weights", "failed", "ignored", "output")
 BRANCH = ("into", "message", "only", "excluded", "squash", "no_commit", "allow_unrelated")
 ENDING = ("go_on", "abort")
 MERGE = ("agree", "fast_forward")
+BEGUN = (
+    *(one for one in VOTE if one != "output"),
+    *(one for one in BRANCH if one != "message"),
+    *("threshold", "strategy", "format"),
+)
+"""What cannot change in a merge that is under way."""
 REFUSED: Mapping[Mode, tuple[Collection[str], str]] = {
     # mode: options that do not go with it, and why
     "merge": ((*VOTE, *EXPORT), "is for a vote: name two revisions or more"),
-    "vote": (("agree", *EXPORT), "does not go with a vote of revisions"),
+    "vote": ((*MERGE, *EXPORT), "does not go with a vote of revisions"),
     "disk": ((*MERGE, *BRANCH, *ENDING), "does not go with datasets on disk: nothing is committed"),
+    "end": (
+        (*MERGE, *BEGUN, *EXPORT),
+        "does not go with --continue or --abort: the merge has begun",
+    ),
 }
 
 OPTIONS = (
@@ -116,6 +126,12 @@ def mode_of(revisions: Sequence[str], strategy: str | None, format: str | None) 
             "a vote needs two or more",
             hint="name all that vote, also HEAD if it does: 'dvcs merge HEAD ann --strategy vote'",
         )
+    refuse(mode)
+    return mode
+
+
+def refuse(mode: Mode) -> None:
+    """Raise UsageError for an option that was given and does not go with a kind of merge."""
     names, why = REFUSED[mode]
     ctx = click.get_current_context()
     for option in ctx.command.params:
@@ -126,7 +142,6 @@ def mode_of(revisions: Sequence[str], strategy: str | None, format: str | None) 
             off = option.secondary_opts if ctx.params.get(option.name) is False else []
             flag = (off or sorted(option.opts, key=len))[-1]
             raise UsageError(f"'{flag}' {why}", hint="see 'dvcs merge --help'")
-    return mode
 
 
 def place_of(text: str) -> "OnDisk | None":

@@ -1,9 +1,8 @@
 """`dvcs apply`: a patch of another repository, made a commit here."""
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +12,6 @@ from dvcs.commands._base import dry_run_option, json_option, no_verify_option, w
 from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from dvcs.repository import Repository
     from dvcs.repository.patches import Applied
 
@@ -28,11 +25,19 @@ STDIN = "-"
         "dvcs apply relabel.patch",
         "dvcs apply --check relabel.patch",
         "dvcs apply --reverse relabel.patch",
+        "dvcs apply --source pets=animals relabel.patch",
         "dvcs apply --exact -m 'Relabelled by Bea' relabel.patch",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE")
 @click.option("--check", is_flag=True, help="Say whether it can be applied, and do nothing.")
+@click.option(
+    "--source",
+    "renamed",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="The patch's source OLD is called NEW here.",
+)
 @click.option("-R", "--reverse", is_flag=True, help="Take back what the patch changes.")
 @click.option(
     "--3way/--exact",
@@ -57,6 +62,7 @@ def command(
     *,
     file: Path,
     check: bool,
+    renamed: tuple[str, ...],
     reverse: bool,
     merging: bool,
     favour: Any,
@@ -79,20 +85,17 @@ def command(
     cherry-pick --continue' commits. Labels are known by key, else by name. Images do not travel in
     a patch: new items whose images are not here get along without.
     """
-    from dvcs.repository.patches import apply_patch
+    from dvcs.repository.patches import told_lines
 
-    name = "stdin" if str(file) == STDIN else str(file)
-    with _opened(file) as stream:
-        done = apply_patch(
-            repo,
-            _lines(stream, name),
-            name=name,
-            reverse=reverse,
-            exact=not merging,
-            strategy=favour or "three-way",
-            message=message,
-            dry_run=check or dry_run,
-        )
+    done = repo.apply(
+        told_lines(sys.stdin.buffer, "stdin") if str(file) == STDIN else file,
+        sources=_names(renamed),
+        reverse=reverse,
+        exact=not merging,
+        strategy=favour or "three-way",
+        message=message,
+        dry_run=check or dry_run,
+    )
     if as_json:
         ui.emit_json("dvcs.apply/1", _report(done, dry_run=check or dry_run))
     else:
@@ -100,20 +103,16 @@ def command(
     return int(done.picks is not None and bool(done.picks.places))
 
 
-def _opened(file: Path) -> "AbstractContextManager[IO[bytes]]":
-    if str(file) == STDIN:
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return file.open("rb")
-    except OSError as error:
-        raise UsageError(f"'{file}' cannot be read: {error.strerror}") from None
-
-
-def _lines(stream: IO[bytes], name: str) -> Any:
-    try:
-        yield from stream
-    except OSError as error:
-        raise UsageError(f"'{name}' cannot be read: {error.strerror}") from None
+def _names(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return what sources of the patch are called here. Raises UsageError."""
+    names: dict[str, str] = {}
+    for text in texts:
+        old, _, new = text.partition("=")
+        if not (old and new):
+            raise UsageError(f"'{text}' names no two sources", hint="write OLD=NEW, like 'a=b'")
+        if names.setdefault(old, new) != new:
+            raise UsageError(f"'{old}' would be two sources here", hint="name it once")
+    return names
 
 
 def _report(done: "Applied", *, dry_run: bool) -> dict[str, Any]:

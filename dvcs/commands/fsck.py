@@ -41,12 +41,13 @@ def command(repo: "Repository", /, *, show_all: bool, as_json: bool) -> int:
     elif errors:
         ui.say(ui.plural(errors, "error"))
     else:
-        ui.out("everything is sound" if not found else ui.plural(len(found), "warning"))
+        warnings = sum(one.severity == "warning" for one in found)
+        ui.out(ui.plural(warnings, "warning") if warnings else "everything is sound")
     return int(errors > 0)
 
 
 def _tell(one: "Finding", most: int | None) -> None:
-    role = "error" if one.severity == "error" else "warning"
+    role = {"note": "dim"}.get(one.severity, one.severity)
     ui.out(f"{ui.paint(f'{one.severity}:', role)} {one.where}: {one.message}")
     for what, names in (("items", one.items), ("commits", [c[:10] for c in one.commits])):
         if names:

@@ -47,7 +47,8 @@ TOPICS = {
     "json": """
         With --json, a command writes one JSON object with one key: the name and version of what is
         in it, like 'dvcs.diff/1'. Keys are only added in a version, never renamed or removed.
-        Messages go to stderr and never into it. What the most used ones hold:
+        Messages go to stderr and never into it. A command that fails or is refused writes
+        'dvcs.error/1' instead. What the most used ones hold:
 
             dvcs.info/1    items, annotations, subsets {name: items}, labels {name: annotations},
                            annotation_types {type: annotations}, media {count, bytes}, sources
@@ -57,13 +58,16 @@ TOPICS = {
                            annotations {added, removed, changed, renumbered}},
                            items [{source, subset, id, status, annotations [{status, type, label,
                            fields, similarity, before, after}]}],
-                           labels {source: {added, removed, renamed, changed}}
+                           labels {source: {added, removed, renamed, changed}};
+                           with --stat subsets, by_label and relabelled in place of items
             dvcs.log/1     [{commit, parents, author, date, message, operation, arguments}]
             dvcs.blame/1   commit, item, annotations [{commit, author, date, operation, subject,
                            item, annotation}]
             dvcs.import/1  commit, changed, source, format, items, annotations, labels, media, ...
             dvcs.export/1  path, files, media, changed, fidelity
             dvcs.fsck/1    sound, findings [{severity, where, message, items, commits}]
+            dvcs.error/1   kind (like policy-violation, hook-refused, usage-error), message, hint,
+                           exit_code, findings [{place, reason}] of a policy or a format, count
     """,
     "options": """
         What follows a lone '--' are the own options of a format:

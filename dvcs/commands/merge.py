@@ -100,7 +100,9 @@ def command(
     the report, merge_report.json, and the exit code is 1 where anything was found. The writer's own
     options stand after a lone '--'.
     """
-    if not (how["go_on"] or how["abort"]):
+    if how["go_on"] or how["abort"]:
+        _voting.refuse("end")
+    else:
         mode = _voting.mode_of(revisions, how["strategy"], format)
         if mode == "disk":
             return _voting.merge_on_disk(
@@ -124,8 +126,7 @@ def _in_repository(
 
     if how.pop("abort"):
         _alone(revisions, "--abort")
-        merging.abort(repo)
-        ui.say("the merge is given up; everything is as it was")
+        _abort(repo, dry_run=dry_run, as_json=as_json, how=how)
         return 0
     again = how.pop("go_on")
     if again:
@@ -147,6 +148,20 @@ def _in_repository(
     else:
         _tell(repo, done, dry_run=dry_run, again=again)
     return int(done.status == "conflicts")
+
+
+def _abort(repo: "Repository", *, dry_run: bool, as_json: bool, how: dict[str, Any]) -> None:
+    from dvcs.repository import merging
+
+    if how["go_on"]:
+        raise UsageError("--continue and --abort exclude each other", hint="give one of them")
+    if dry_run or how["message"] is not None:
+        flag = "--dry-run" if dry_run else "--message"
+        raise UsageError(f"--abort takes no {flag}", hint=f"leave out {flag}")
+    merging.abort(repo)
+    ui.say("the merge is given up; everything is as it was")
+    if as_json:
+        ui.emit_json("dvcs.merge/1", {"status": "aborted"})
 
 
 def _alone(revisions: tuple[str, ...], option: str) -> None:

@@ -62,9 +62,7 @@ def command(
     if revision is None:
         _take_back(repo, names, options, dry_run=dry_run, as_json=as_json)
         return
-    from dvcs.repository.restoring import restore_from
-
-    done = restore_from(repo, revision, names, dry_run=dry_run, **options)
+    done = repo.restore_from(revision, *names, dry_run=dry_run, **options)
     if as_json:
         ui.emit_json("dvcs.restore/1", _report(done, dry_run=dry_run))
     else:

@@ -47,7 +47,8 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is one of `geometry`, `caption`, `label`, `attribute`, `score`, `track`, `z_order`,
     `extra`, `deleted`, `added-both`, `media`, `moved`, `label-deleted`, `label-name`,
     `label-changed` and `setting`. `base`, `ours` and `theirs` are plain values; UNSET: not there.
-    `labels` are those concerned. `allowed` are the choices that make sense.
+    `labels` are those concerned. `allowed` are the choices that make sense. Of a vote, `have` and
+    `lack` are the voters who have what it is about, and those who voted and do not.
     """
 
     key: str
@@ -59,15 +60,21 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     allowed: tuple[Choice, ...] = CHOICES
     decision: Decision | None = None
+    have: tuple[str, ...] = ()
+    lack: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
         """What it is about, in words."""
         if self.kind == "vote":
+            if self.key == ITEM_PRESENCE:
+                return "an item removed by some, kept by fewer than the quorum"
             return _FAILED_VOTES.get(self.field, f"no quorum for {self.field}")
         return _SUMMARIES.get(self.kind, f"{self.field} changed on both sides")
 
 
+ITEM_PRESENCE = "item.presence"
+"""What the conflict is called about an item that some voters removed."""
 _SUMMARIES = {
     "deleted": "deleted on one side, changed on the other",
     "added-both": "added on both sides, nearly alike",
@@ -142,11 +149,13 @@ class Judge:
         labels: Collection[str | None] = (),
         allowed: tuple[Choice, ...] = CHOICES,
         fits: Test | None = None,
+        have: tuple[str, ...] = (),
+        lack: tuple[str, ...] = (),
     ) -> Decision | None:
         """
         Note a conflict; return what was decided about it, None while that is open.
 
-        `fits` tells whether a value given by a person can be used.
+        `fits` tells whether a value given by a person can be used; `have` and `lack` are voters.
         """
         if self.between_bases:
             return UNKNOWN
@@ -166,6 +175,8 @@ class Judge:
                 labels=tuple(sorted({one for one in labels if one is not None})),
                 allowed=allowed,
                 decision=found,
+                have=have,
+                lack=lack,
             )
         )
         return found

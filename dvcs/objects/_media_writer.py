@@ -77,7 +77,7 @@ class MediaWriter:
 
     def __init__(self, store: "MediaStore") -> None:
         self._store = store
-        self._staging = store.root / temp_name()
+        self._staging = (store.scratch or store.root) / temp_name()
         self._sizes: dict[str, int] = {}
         self._large: dict[str, tuple[Path, bool]] = {}
         self._packer: PackWriter | None = None
@@ -204,7 +204,7 @@ class MediaWriter:
 
     def _folder(self) -> Path:
         if not self._staging.is_dir():
-            make_dirs(self._store.root)
+            make_dirs(self._staging.parent)
             self._staging.mkdir(exist_ok=True)
         return self._staging
 

@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
@@ -53,6 +52,8 @@ class MediaStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.packs_folder = root / "packs"
+        self.scratch: Path | None = None
+        """Where files are taken in, while nothing is to be written here (nor published)."""
         self.unreadable: dict[str, str] = {}
         """Packs that cannot be opened, by name, and why; their files count as absent."""
         self._packs: dict[str, MediaPack] = {}
@@ -247,6 +248,7 @@ class MediaStore:
         self, pairs: Iterable[tuple[str, Path]], threads: int = 2, *, link: Link = "reflink"
     ) -> None:
         """Write out many (SHA-256, target); stops at the first error, raised as by `copy_to`."""
+        from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
 
         def copy(batch: list[tuple[str, Path]]) -> None:
             for sha256, target in batch:
@@ -334,6 +336,8 @@ class MediaStore:
 
     def _small(self, sha256: str) -> tuple[MediaPack, Entry] | None:
         """Find a file in the packs; look for new ones before saying that it is in none."""
+        if _SHA256.fullmatch(sha256) is None:  # what an item says, and that may say anything
+            return None
         digest = bytes.fromhex(sha256)
         found = self._find(digest)
         if found is None and self._may_have_new_packs():
@@ -361,9 +365,11 @@ class MediaStore:
         return None
 
     def _large(self, sha256: str) -> Path | None:
+        if _SHA256.fullmatch(sha256) is None:
+            return None
         for compressed in (False, True):
             path = self.path_of(sha256, compressed=compressed)
-            if path.is_file():
+            if path.is_file() and not path.is_symlink():  # which could name any file of this disk
                 return path
         return None
 

@@ -19,12 +19,12 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from heapq import merge
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from dvcs.errors import CorruptObject, MissingObject
 from dvcs.objects.gitobjects import (
@@ -40,6 +40,9 @@ from dvcs.objects.gitobjects import (
 )
 from dvcs.objects.pack_reader import DAMAGE, MAX_OBJECT, BaseCache, Pack
 from dvcs.objects.packs import ROLL_AT, PackWriter
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _BATCH_OBJECTS, _BATCH_BYTES = 256, 8 << 20
 _FAN_OUT = re.compile(r"[0-9a-f]{2}\Z")
@@ -57,6 +60,8 @@ class ObjectStore:
     def __init__(self, git_dir: Path) -> None:
         self.folder = git_dir / "objects"
         self.pack_folder = self.folder / "pack"
+        self.scratch: Path | None = None
+        """Where new packs go, and are read from too, while nothing is to be written here."""
         self._packs: tuple[Pack, ...] | None = None
         self._loose: frozenset[str] = frozenset()
         self._last: Pack | None = None
@@ -109,6 +114,8 @@ class ObjectStore:
 
         Lazy, some MiB ahead. The threads inflate and hash in parallel.
         """
+        from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
+
         oids = iter(oids)
         under_way: deque[tuple[list[Oid], Future[list[bytes]]]] = deque()
         with ThreadPoolExecutor(threads, "dvcs-read") as pool:
@@ -193,24 +200,26 @@ class ObjectStore:
         with self._lock:
             held = {pack.path.name: pack for pack in self._packs or () if not pack.is_damaged}
             listed = []
-            with suppress(FileNotFoundError), os.scandir(self.pack_folder) as entries:
-                names = {entry.name: entry for entry in entries}
-                for name, entry in names.items():
-                    if name.endswith(".pack") and f"{name[:-5]}.idx" in names:
-                        with suppress(FileNotFoundError):
-                            listed.append((-entry.stat().st_mtime_ns, name))
+            for folder in (self.pack_folder, *([self.scratch] if self.scratch else [])):
+                with suppress(FileNotFoundError), os.scandir(folder) as entries:
+                    names = {entry.name: entry for entry in entries}
+                    for name, entry in names.items():
+                        if name.endswith(".pack") and f"{name[:-5]}.idx" in names:
+                            with suppress(FileNotFoundError):
+                                listed.append((-entry.stat().st_mtime_ns, name, folder))
             with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
                 self._loose = frozenset(e.name for e in entries if _FAN_OUT.match(e.name))
             self._last = None
             self._packs = tuple(
-                held.get(name) or Pack(self.pack_folder / name, self._cache)
-                for _, name in sorted(listed)
+                held.get(name) or Pack(folder / name, self._cache)
+                for _, name, folder in sorted(listed)
             )
 
     def writer(self, *, roll_at: int = ROLL_AT) -> PackWriter:
         """Return a writer of new objects; packs end before they exceed `roll_at` bytes."""
         self.refresh()
-        return PackWriter(self.pack_folder, self.has, self.refresh, roll_at=roll_at)
+        folder = self.scratch or self.pack_folder
+        return PackWriter(folder, self.has, self.refresh, roll_at=roll_at)
 
     def close(self) -> None:
         """Let go of all files, as soon as no thread reads them. The store stays usable."""
@@ -272,7 +281,8 @@ class ObjectStore:
         if name[:2] not in self._loose:
             return None
         path = self.folder / name[:2] / name[2:]
-        return path if path.is_file() else None
+        # A link could name any file of this disk.
+        return path if path.is_file() and not path.is_symlink() else None
 
     def _sorted_ids(self) -> list[Iterator[Oid]]:
         while True:

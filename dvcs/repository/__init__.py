@@ -20,15 +20,15 @@ A repository of datasets: the handle, and a module for each thing that can be do
                     edits in poorer formats, brought back as differences
     merging.py, merge_*.py, picking.py, grafting.py, stash.py, underway.py, conflicts.py
                     three-way merges and their conflicts
-    fsck.py, gc.py, upkeep.py, reachability.py
+    fsck.py, gc.py, upkeep.py, reachability.py, absent.py
                     keeping it sound and small
-    identity.py, config.py
-                    who commits; settings
+    identity.py, config.py, trying.py
+                    who commits; settings; dry runs on a disk that cannot be written
 
 `Repository` only opens things and passes on; what a verb does stands in the verb's module.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -49,14 +49,16 @@ from dvcs.repository.transaction import Committed, Transaction
 
 if TYPE_CHECKING:
     from dvcs.compare import ItemChange
-    from dvcs.merge import Options
+    from dvcs.merge import Options, Strategy
     from dvcs.objects.media import MediaStore
     from dvcs.repository.blame import Blamed
     from dvcs.repository.carrying import CheckedOut
     from dvcs.repository.layout import Layout
     from dvcs.repository.merging import Merged
     from dvcs.repository.oplog import Operation
+    from dvcs.repository.patches import Applied
     from dvcs.repository.picking import Picks
+    from dvcs.repository.restoring import Restored
     from dvcs.repository.stash import Popped, Stash
     from dvcs.repository.worktree import Status
 
@@ -74,6 +76,8 @@ class Repository:
         self.layout: Layout = layouts.find(Path(path))
         self.refs = Refs(self.layout.git)
         self.gate = Gate(self)
+        self.scratch: Path | None = None
+        """Where a dry run writes on a disk that cannot be written (`trying.py`)."""
 
     @classmethod
     def init(cls, path: str | Path = ".") -> "Repository":
@@ -102,8 +106,25 @@ class Repository:
         """Finds the bytes of items' media."""
         return StoredMediaAccess(self)
 
+    def allow_media(self, folders: Collection[Path]) -> None:
+        """
+        Let items refer to files in folders outside of the working folder, and below.
+
+        Where that cannot be noted for good, a notice says so (`gate.tell`), and it holds until the
+        repository is closed.
+        """
+        from dvcs.repository.references import note
+
+        if folders:
+            notice = note(self.layout, folders)
+            self.media_access.references.lend(folders)
+            if notice is not None:
+                self.gate.tell(notice)
+
     def close(self) -> None:
-        """Let go of open files."""
+        """Let go of open files, and tell of media that items refer to and that were not read."""
+        if "media_access" in self.__dict__:
+            self.media_access.references.tell(self.gate.tell)
         if "store" in self.__dict__:
             self.store.close()
         if "media" in self.__dict__:
@@ -168,6 +189,20 @@ class Repository:
         sources = {one for one in (before.source, after.source) if one}
         return diff(self, before.oid, after.oid, sources=sources or None)
 
+    def patch(
+        self, old: str, new: str = "HEAD", *, sources: Collection[str] | None = None
+    ) -> Iterator[bytes]:
+        """
+        Yield what changed between two revisions as the lines of a patch, for `apply` elsewhere.
+
+        With a source (`main:coco`) on either side, only that one. Raises RevisionNotFound.
+        """
+        from dvcs.repository.patches import patch_lines
+
+        before, after = self.parse(old), self.parse(new)
+        named = {one for one in (before.source, after.source, *(sources or ())) if one}
+        return patch_lines(self, before.oid, after.oid, sources=named or None)
+
     def blame(self, source: str, subset: str, id: str, revision: str = "HEAD") -> "list[Blamed]":
         """Return for each annotation of an item the commit that last changed it."""
         from dvcs.repository.blame import blame
@@ -180,16 +215,19 @@ class Repository:
 
     # Changing
 
-    def transaction(self, *, branch: str | None = None, base: bytes | None = None) -> Transaction:
+    def transaction(
+        self, *, branch: str | None = None, base: bytes | None = None, create: bool = False
+    ) -> Transaction:
         """
         Begin a change of a branch (default: the current one), from `base` (default: its tip).
 
-        Use as a context manager; nothing happens without its `commit`.
+        Use as a context manager; nothing happens without its `commit`. With `create` that makes
+        the branch, if it is not there.
         """
         name = branch if branch is not None else self.refs.head_branch()
         if base is None:
             base = self.refs.read(HEADS + name) if name else self.refs.head_commit()
-        return Transaction(self, branch=name, base=base)
+        return Transaction(self, branch=name, base=base, create=create)
 
     def import_dataset(
         self,
@@ -270,6 +308,7 @@ class Repository:
         """Merge a revision into a branch (default: the current one); see `merging.merge`."""
         from dvcs.merge import Options as Defaults
         from dvcs.repository import merging
+        from dvcs.repository.trying import trying
 
         request = merging.Request(
             revision=revision,
@@ -280,7 +319,8 @@ class Repository:
             squash=squash,
             dry_run=dry_run,
         )
-        return merging.merge(self, request)
+        with trying(self, dry_run=dry_run):
+            return merging.merge(self, request)
 
     def revert(self, *revisions: str, message: str | None = None) -> "Picks":
         """Commit the opposite of what commits changed; see `picking.revert`."""
@@ -293,6 +333,62 @@ class Repository:
         from dvcs.repository import picking
 
         return picking.cherry_pick(self, revisions)
+
+    def apply(
+        self,
+        patch: "str | Path | Iterable[bytes]",
+        *,
+        sources: Mapping[str, str] | None = None,
+        reverse: bool = False,
+        exact: bool = False,
+        strategy: "Strategy" = "three-way",
+        message: str | None = None,
+        dry_run: bool = False,
+    ) -> "Applied":
+        """Commit what a patch changes, a file or its lines; see `patches.apply_patch`."""
+        from dvcs.repository import patches
+        from dvcs.repository.trying import trying
+
+        how: dict[str, Any] = {
+            "sources": sources,
+            "reverse": reverse,
+            "exact": exact,
+            "strategy": strategy,
+            "message": message,
+            "dry_run": dry_run,
+        }
+        with trying(self, dry_run=dry_run):
+            if isinstance(patch, str | Path):
+                return patches.apply_file(self, Path(patch), **how)
+            return patches.apply_patch(self, patch, **how)
+
+    def restore_from(
+        self,
+        revision: str,
+        *selectors: str,
+        expression: str | None = None,
+        labels: Sequence[str] = (),
+        message: str | None = None,
+        dry_run: bool = False,
+    ) -> "Restored":
+        """
+        Commit a part of another revision, or all of it; see `restoring.restore_from`.
+
+        Selectors are SOURCE, SOURCE/SUBSET/ID or ITEM#ANNOTATION, `expression` is XPath.
+        """
+        from dvcs.repository import restoring
+        from dvcs.repository.trying import trying
+
+        with trying(self, dry_run=dry_run):
+            return restoring.restore_from(
+                self,
+                revision,
+                selectors,
+                expression=expression,
+                labels=labels,
+                message=message,
+                dry_run=dry_run,
+            )
 
     def stash(self, *sources: str, message: str | None = None) -> "Stash | None":
         """Put the changes of working copies (default: all) aside; see `stash.push`."""

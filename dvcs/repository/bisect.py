@@ -2,12 +2,15 @@
 The search for the commit that brought a fault in, by halves, as `git bisect` does it.
 
     state/bisect        where HEAD was, what is bad, good, skipped
+    refs/dvcs/bisect/   the same commits (`bad`, `good-<id>`, ...): gc must not take them where the
+                        branches that had them move on meanwhile
 
 Suspects are the commits that are in the bad one and in no good one. Tested next is the one that
 splits them best: as many suspects in its history as not. Where HEAD moves, clean working copies
 follow; nothing that is in the repository is executed.
 """
 
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,11 +23,15 @@ from dvcs.errors import RepositoryError, UsageError
 from dvcs.objects._durable import write_atomic
 from dvcs.repository import checkout
 from dvcs.repository.history import is_ancestor, walk
+from dvcs.repository.oplog import Move, change
+from dvcs.repository.refs import BISECT as REFS
+from dvcs.repository.refs import HEADS
 from dvcs.repository.sealing import sealed, unsealed
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 SKIP, MOST_BAD = 125, 127
 """Exit codes of a test: this one skips, all others from 1 to this one say bad."""
 
@@ -86,7 +93,28 @@ def _load(repo: "Repository") -> State | None:
 
 
 def _save(repo: "Repository", held: State) -> None:
+    _hold(repo, held)
     write_atomic(_path(repo), sealed(msgspec.json.encode(held)))
+
+
+def _hold(repo: "Repository", held: State | None) -> None:
+    """Have refs hold the commits of a search (None: of none), and no others."""
+    wanted: dict[str, str] = {}
+    if held is not None:
+        named = [("good", one) for one in held.good] + [("skip", one) for one in held.skipped]
+        wanted = {f"{REFS}{word}-{one}": one for word, one in named}
+        if held.bad is not None:
+            wanted[f"{REFS}bad"] = held.bad
+        if repo.refs.read(HEADS + held.start) is None and COMMIT.fullmatch(held.start):
+            wanted[f"{REFS}start"] = held.start
+    there = {name: oid.hex() for name, oid in repo.refs.all(REFS).items()}
+    moves = [
+        Move(name, there.get(name), wanted.get(name))
+        for name in sorted(there.keys() | wanted.keys())
+        if there.get(name) != wanted.get(name)
+    ]
+    if moves:
+        change(repo.layout, "bisect", moves)
 
 
 def start(repo: "Repository", bad: str | None = None, good: Sequence[str] = ()) -> Step:
@@ -199,6 +227,7 @@ def reset(repo: "Repository") -> checkout.CheckedOut:
     """End the search and go back to where HEAD was. Raises DirtyWorkingCopy; then it goes on."""
     held = state(repo)
     done = checkout.checkout(repo, held.start)
+    _hold(repo, None)
     _path(repo).unlink(missing_ok=True)
     return done
 

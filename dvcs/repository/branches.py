@@ -28,7 +28,7 @@ def create_branch(repo: "Repository", name: str, at: bytes, *, force: bool = Fal
         )
     if name == repo.refs.head_branch():
         raise UsageError(f"'{name}' is the current branch", hint="move it with 'dvcs reset'")
-    _check_free(repo, HEADS, name)
+    check_free(repo, HEADS, name)
     if old != at:
         policy.check_move(repo, name, "that another branch takes its name")
         change(repo.layout, f"branch {name}", [_move(HEADS + name, old, at)])
@@ -47,7 +47,7 @@ def rename_branch(repo: "Repository", old: str, new: str, *, force: bool = False
         raise RepositoryError(
             f"there is a branch '{new}' already", hint="choose another name, or replace it with -f"
         )
-    _check_free(repo, HEADS, new, without=old)
+    check_free(repo, HEADS, new, without=old)
     policy.check_move(repo, old, "another name for it")
     policy.check_move(repo, new, "that another branch takes its name")
     moves = []
@@ -108,7 +108,7 @@ def create_tag(
         raise RepositoryError(
             f"there is a tag '{name}' already", hint="choose another name, or replace it with -f"
         )
-    _check_free(repo, TAGS, name)
+    check_free(repo, TAGS, name)
     with locks.shared(repo.layout.writers):
         new = at if message is None else _tag_object(repo, name, at, message)
         if old != new:
@@ -151,7 +151,7 @@ def _tag_object(repo: "Repository", name: str, at: bytes, message: str) -> bytes
     return oid
 
 
-def _check_free(repo: "Repository", prefix: str, name: str, without: str = "") -> None:
+def check_free(repo: "Repository", prefix: str, name: str, without: str = "") -> None:
     """Refuse a name below another one: Git keeps `a` as a file, `a/b` as one in a folder `a`."""
     for full in repo.refs.all(prefix):
         other = full.removeprefix(prefix)

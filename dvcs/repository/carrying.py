@@ -125,8 +125,7 @@ def carry_out(
     try:
         if dry_run:
             done: policy_file.Done = "" if toml is None else "written" if toml.new else "removed"
-            head = _head_after(wanted)
-            return _outcome(repo, plans, moved=bool(wanted), head=head, policy=done)
+            return _outcome(repo, plans, moved=bool(wanted), after=wanted, policy=done)
         if not wanted and not changes and toml is None:
             return _outcome(repo, plans, moved=False)
         what = Pending(
@@ -330,27 +329,20 @@ def _logged(changes: Sequence[CopyChange]) -> dict[str, tuple[str | None, str | 
     }
 
 
-def _head_after(moves: Sequence[Move]) -> str | bytes | None:
-    for move in moves:
-        if move.name == HEAD and move.new is not None:
-            return move.new.removeprefix("ref: ") if move.new[:5] == "ref: " else move.new.encode()
-    return None
-
-
 def _outcome(
     repo: "Repository",
     plans: Sequence[Plan],
     *,
     moved: bool,
-    head: str | bytes | None = None,
+    after: Sequence[Move] = (),
     policy: policy_file.Done = "",
 ) -> CheckedOut:
-    branch, commit = repo.refs.head_branch(), repo.refs.head_commit()
-    if isinstance(head, str):
-        branch = head.removeprefix(HEADS)
-        commit = repo.refs.read(head)
-    elif head is not None:
-        branch, commit = None, bytes.fromhex(head.decode())
+    """Return what was done; of a dry run, `after` which refs would have moved."""
+    branch, commit = repo.refs.head_branch(), _commit_after(repo, after)
+    for move in after:
+        if move.name == HEAD and move.new is not None:
+            name = move.new.removeprefix("ref: ")
+            branch = None if name == move.new else name.removeprefix(HEADS)
     done = tuple(
         Rewritten(
             made.copy.source,

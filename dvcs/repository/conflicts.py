@@ -238,4 +238,6 @@ def _plain(conflict: Conflict) -> dict[str, Any]:
     for name in ("base", "ours", "theirs"):
         plain.setdefault(name, None)
     plain.pop("decision", None)
+    if conflict.kind != "vote":
+        del plain["have"], plain["lack"]
     return plain

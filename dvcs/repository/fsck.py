@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import CorruptObject, DvcsError, Locked, RepositoryError
 from dvcs.objects import verify as objects_verify
+from dvcs.repository import absent, locks, oplog, underway, upkeep
 from dvcs.repository import layout as layouts
-from dvcs.repository import locks, oplog, references, underway, upkeep
 from dvcs.repository.config import checksum_file
 from dvcs.repository.oplog import HEAD, Log
 from dvcs.repository.reachability import Places, Reachable, copy_roots, past_roots
@@ -28,6 +28,7 @@ from dvcs.repository.refs import HEADS, PACKED, REMOTES
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
+Severity = Literal["error", "warning", "note"]
 SHOWN_ITEMS = 1000
 PACKED_HEAD = re.compile(rb"# pack-refs with:(?: (?:peeled|fully-peeled|sorted))+ ?\Z")
 ATTEMPTS = 20
@@ -37,7 +38,7 @@ GITS_CACHES = (".rev", ".bitmap")
 class Finding(NamedTuple):
     """One thing that is not as it should be. `items` are `source/subset/id`, `commits` hex ids."""
 
-    severity: Literal["error", "warning"]
+    severity: Severity
     where: str
     message: str
     items: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ def fsck(repo: "Repository") -> Iterator[Finding]:
     Yield what is wrong with a repository; nothing where it is sound. Changes nothing.
 
     Errors are damage; warnings are what a killed process left, what Git did, and what only old
-    operations need. Other processes may write meanwhile.
+    operations need; a note says what was never here. Other processes may write meanwhile.
     """
     with _undisturbed(repo):
         repo.store.refresh()
@@ -182,9 +183,9 @@ def _files(repo: "Repository") -> Iterator[Finding]:
         for path, message in underway.check(repo):
             yield Finding("error", _short(repo, path), message)
     try:
-        references.check(layout)
+        absent.check(layout)
     except CorruptObject as error:
-        yield Finding("error", f"state/{references.FILE}", str(error))
+        yield Finding("error", f"state/{absent.FILE}", str(error))
 
 
 def _digest(data: bytes) -> bytes:
@@ -200,7 +201,7 @@ def _git_locks(git: Path) -> Iterator[Path]:
 
 
 class _Damage(NamedTuple):
-    severity: Literal["error", "warning"]
+    severity: Severity
     where: str
     message: str
     objects: tuple[bytes, ...] = ()
@@ -217,7 +218,7 @@ def _stores(repo: "Repository") -> Iterator[Finding]:
         if trouble.oid not in told:
             refs = [name for name, oid in needed.items() if oid == trouble.oid]
             where = refs[0] if refs else f"object {trouble.oid.hex()[:10]}"
-            severity: Literal["error", "warning"] = "error" if trouble.is_error else "warning"
+            severity: Severity = "error" if trouble.is_error else "warning"
             damages.append(_Damage(severity, where, trouble.message, (trouble.oid,)))
     told = {oid for damage in damages for oid in damage.objects}
     places = Places(repo, needed.values(), told) if told else None
@@ -300,9 +301,20 @@ def _media(repo: "Repository", reachable: Reachable) -> Iterator[_Damage]:
             f"{problem}{name}",
             reachable.media.get(sha256, ()) if sha256 else (),
         )
-    for sha256, users in sorted(reachable.media.items()):
-        if sha256 not in told and sha256 not in repo.media:
+    never = absent.known(repo.layout)
+    missing = {
+        sha256: users
+        for sha256, users in sorted(reachable.media.items())
+        if sha256 not in told and sha256 not in repo.media
+    }
+    for sha256, users in missing.items():
+        if sha256 not in never:
             yield _Damage("error", f"media {sha256}", "is missing", users)
+    users = tuple(oid for sha256 in missing if sha256 in never for oid in missing[sha256])
+    if users:
+        count = len(missing.keys() & never)
+        files = "1 file was" if count == 1 else f"{count:,} files were"
+        yield _Damage("note", "media", f"{files} never here: items name them by hash", users)
 
 
 def _past(repo: "Repository", reachable: Reachable) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dvcs.errors import RepositoryError
 from dvcs.objects.prune import prune
-from dvcs.repository import locks, oplog, upkeep
+from dvcs.repository import absent, locks, oplog, upkeep
 from dvcs.repository.reachability import Reachable, past_roots, roots
 
 if TYPE_CHECKING:
@@ -87,8 +87,10 @@ def _needed(repo: "Repository", since: float) -> Reachable:
     first = next((one.message for one in reachable.troubles if one.is_error), None)
     for name, reason in repo.media.unreadable.items():
         first = first or f"media pack '{name}': {reason}"
+    never = absent.known(repo.layout)
     for sha256 in sorted(reachable.media):
-        if first is None and sha256 not in repo.media and repo.layout.media.exists():
+        is_lost = sha256 not in repo.media and sha256 not in never
+        if first is None and is_lost and repo.layout.media.exists():
             first = f"media file {sha256} is missing"
     if first is not None:
         raise RepositoryError(

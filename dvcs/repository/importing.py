@@ -20,6 +20,7 @@ from dvcs.names import is_cut, quote, simple_name, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
 from dvcs.repository import copies
+from dvcs.repository.branches import check_free
 from dvcs.repository.ingest import Ingested, MediaMode, MediaTaker, ingest
 from dvcs.repository.labels import united_by_key, with_known_keys
 from dvcs.repository.refs import HEADS, check_name
@@ -131,6 +132,7 @@ def _run(
             source.finish()
         committed = Committed(change.base or b"", change.sources, changed=False)
         if not request.dry_run:
+            repo.allow_media(taker.outside)
             committed = change.commit(
                 request.message or f"Import {name}",
                 operation="import",
@@ -351,22 +353,25 @@ def replace_source(
     """
     Record a dataset as the whole new contents of a source.
 
-    A branch that does not exist is made from the current commit. Raises UsageError where it is not
-    clear which source is meant.
+    A branch that does not exist is made from the current commit; where the commit is refused, it is
+    not. Raises UsageError where it is not clear which source is meant.
     """
-    base = repo.refs.head_commit()
+    base, made = repo.refs.head_commit(), None
     if branch is not None:
-        check_name(branch)
-        tip = repo.refs.read(HEADS + branch)
+        tip = repo.refs.read(HEADS + check_name(branch))
         if tip is None and base is not None:
-            repo.create_branch(branch, base)
+            check_free(repo, HEADS, branch)
+            made = branch
         base = tip or base
-    with repo.transaction(branch=branch, base=base) as change:
+    with repo.transaction(branch=branch, base=base, create=made is not None) as change:
         name = source or _only_source(change)
         taker = MediaTaker("store", change.media, repo.root)
         request = Request(data=dataset, mode="replace", take_ids=True)
         _stage(change, name, dataset, request, taker)
-        return change.commit(message, operation=operation, arguments=arguments)
+        done = change.commit(message, operation=operation, arguments=arguments)
+    if made is not None and not done.changed and repo.refs.read(HEADS + made) is None:
+        repo.create_branch(made, done.oid)
+    return done
 
 
 def _only_source(change: Transaction) -> str:

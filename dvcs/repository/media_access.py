@@ -9,7 +9,8 @@ from dvcs.errors import CorruptObject
 from dvcs.files import PathOrigin
 from dvcs.files.origins import Copying
 from dvcs.model import MediaFile, Origin
-from dvcs.repository import references
+from dvcs.repository import absent
+from dvcs.repository.references import References
 from dvcs.repository.snapshot import MediaAccess
 
 if TYPE_CHECKING:
@@ -62,30 +63,30 @@ class StoredMediaAccess(MediaAccess):
 
     def __init__(self, repo: "Repository") -> None:
         self._repo = repo
+        self.references = References(repo.layout)
 
     def origin(self, file: MediaFile) -> Origin | None:
         """
         Return where the bytes of a file can be had, None where they cannot.
 
-        Whether the store has a file is found out when it is read: asked of 60,000 small files
-        beforehand, that takes longer than reading the items.
+        None also of what was never here. Else whether the store has a file is found out when it is
+        read: asked of 60,000 small files beforehand, that takes longer than reading the items.
         """
-        if file.sha256 is not None and (file.url is None or file.sha256 in self._repo.media):
-            return StoredOrigin(self._repo.media, file.sha256)
+        sha256, media = file.sha256, self._repo.media
+        if sha256 is not None and (file.url is None or sha256 in media):
+            if sha256 in self._absent and sha256 not in media:
+                return None
+            return StoredOrigin(media, sha256)
         if file.url is not None and "://" not in file.url:
-            path = Path(file.url)
-            path = path if path.is_absolute() else self._repo.root / path
-            if self._may_be_read(path) and path.is_file():
+            path = self.references.find(file.url)
+            if path is not None:
                 return ReferencedOrigin(path, file.sha256)
         return None
 
-    def _may_be_read(self, path: Path) -> bool:
-        """Tell whether a record may name this file: see `references.py`."""
-        real = path.resolve()
-        if real.is_relative_to(self._repo.root):
-            return not real.is_relative_to(self._repo.layout.git)
-        return references.is_allowed(real, self._folders)
+    def refresh(self) -> None:
+        """Look anew at what was never here."""
+        self.__dict__.pop("_absent", None)
 
     @cached_property
-    def _folders(self) -> frozenset[Path]:
-        return references.allowed(self._repo.layout)
+    def _absent(self) -> frozenset[str]:
+        return absent.known(self._repo.layout)

@@ -18,7 +18,7 @@ import msgspec
 from dvcs.errors import RepositoryError, RevisionNotFound, UsageError
 from dvcs.merge import Counts, Options
 from dvcs.objects.gitobjects import Commit
-from dvcs.repository import copies, identity
+from dvcs.repository import copies, identity, oplog
 from dvcs.repository.carrying import Rewritten, carry_out, finish_pending, towards
 from dvcs.repository.examining import clean_copies
 from dvcs.repository.gate import Proposal
@@ -283,6 +283,10 @@ def run(repo: "Repository", merging: Merging, *, commit: bool, dry_run: bool) ->
         merging = merging.with_found(done.plan)
         places = merging.open()
         common = merging.branch, ours, ours, theirs, done.plan.counts, places
+        if merging.is_partial and not places and done.root == repo.tree_of(ours):
+            if not dry_run and (ends := refs_to(repo, None)):
+                oplog.change(repo.layout, f"merge {merging.revision} (nothing left)", ends)
+            return Merged("up to date", *common, votes=done.votes)
         if places or not commit:
             status: Status = "conflicts" if places else "ready"
             if not dry_run:

@@ -71,7 +71,7 @@ def sides_of(patch: Patch, ours: Version, store: Store, name: str) -> Sides:
         if held is None and one.old is not None and one.new is not None:
             raise RevisionNotFound(
                 f"the patch changes the source '{one.name}', which is not here",
-                hint=f"sources here: {', '.join(ours.sources) or 'none'}",
+                hint=_where_else(one.name, list(ours.sources)),
             )
         made = _SourceSides(one, held, store, name)
         for version, tree in zip(versions, made.trees(), strict=True):
@@ -83,6 +83,15 @@ def sides_of(patch: Patch, ours: Version, store: Store, name: str) -> Sides:
     if patch.policy is not None:
         policies = [None if text is None else store.hold(text.encode()) for text in patch.policy]
     return Sides(Version(versions[0], policies[0]), Version(versions[1], policies[1]), fits)
+
+
+def _where_else(name: str, here: list[str]) -> str:
+    """Return what to try where a source of a patch is not here."""
+    if not here:
+        return "there are no sources here; import the dataset first"
+    other = here[0] if len(here) == 1 else "NAME"
+    listed = f" (sources here: {', '.join(here)})" if len(here) > 1 else ""
+    return f"say which one it is here: --source '{name}={other}'{listed}"
 
 
 class _SourceSides:

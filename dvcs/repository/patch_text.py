@@ -7,13 +7,13 @@ mail program nor a hand leaves half a change. A patch that was cut off has no en
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from dvcs.errors import CorruptObject, FormatError, UnsafeName
+from dvcs.errors import CorruptObject, FormatError, UnknownName, UnsafeName, UsageError
 from dvcs.model import AttributeSpec, Category, Labels
 from dvcs.names import is_cut, item_id, quote, simple_name
 from dvcs.objects.gitobjects import Kind, Signature, oid_of
@@ -104,6 +104,21 @@ class Patch(NamedTuple):
         ]
         policy = None if self.policy is None else (self.policy[1], self.policy[0])
         return self._replace(policy=policy, sources=sources)
+
+    def renamed(self, names: Mapping[str, str]) -> "Patch":
+        """Return the patch with sources under other names. Raises UsageError for those it lacks."""
+        there = [one.name for one in self.sources]
+        for name in names:
+            if name not in there:
+                raise UnknownName("source of the patch", name, there)
+        wanted = [simple_name(names.get(name, name), "source") for name in there]
+        twice = next((name for name in wanted if wanted.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(
+                f"two sources of the patch would be '{twice}'", hint="give each a name of its own"
+            )
+        pairs = zip(self.sources, wanted, strict=True)
+        return self._replace(sources=[one._replace(name=name) for one, name in pairs])
 
 
 def read_patch(lines: Iterable[bytes], name: str) -> Patch:

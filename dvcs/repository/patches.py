@@ -7,14 +7,14 @@ decided as that of a cherry-pick: the sides become commits, held by refs, and it
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from dvcs.errors import ConflictError
+from dvcs.errors import ConflictError, UsageError
 from dvcs.merge import Options, Strategy
 from dvcs.objects.gitobjects import Commit, Signature
-from dvcs.objects.items import decode_header
-from dvcs.repository import checkout, identity
+from dvcs.repository import absent, checkout, identity
 from dvcs.repository.grafting import refuse_open
 from dvcs.repository.merge_bases import Scratch, Version
 from dvcs.repository.merge_plan import Plan
@@ -23,6 +23,7 @@ from dvcs.repository.merge_trees import merge_versions
 from dvcs.repository.patch_making import patch_lines
 from dvcs.repository.patch_sides import Fit, Sides, Store, sides_of
 from dvcs.repository.patch_text import Patch, read_patch
+from dvcs.repository.reachability import media_of
 from dvcs.repository.snapshot import dataset_json, write_root
 from dvcs.repository.transaction import Committed, Transaction
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.picking import Picks
 
-__all__ = ["Applied", "apply_patch", "patch_lines"]
+__all__ = ["Applied", "apply_file", "apply_patch", "patch_lines", "told_lines"]
 
 SHOWN = 10
 
@@ -58,6 +59,7 @@ def apply_patch(
     lines: Iterable[bytes] | IO[bytes],
     *,
     name: str = "patch",
+    sources: Mapping[str, str] | None = None,
     reverse: bool = False,
     exact: bool = False,
     strategy: Strategy = "three-way",
@@ -67,19 +69,19 @@ def apply_patch(
     """
     Commit what a patch changes, with its message and author, where HEAD is.
 
-    `name` is what errors call the patch; `reverse` takes it back; `exact` refuses where an item
-    would have to be merged. Nothing new: `changed` is False. With conflicts that `strategy` (`ours`
+    `name` is what errors call the patch; `sources` says what sources of the patch are called here,
+    where that differs; `reverse` takes it back; `exact` refuses where an item would have to be
+    merged. Nothing new: `changed` is False. With conflicts that `strategy` (`ours`
     or `theirs`) does not decide, `picks` has them, and a cherry-pick is under way (in a dry run,
     ConflictError). Raises FormatError, with the line, for what is no patch; RevisionNotFound for a
-    source that is not here; DirtyWorkingCopy; ConflictError.
+    source that is not here; UsageError; DirtyWorkingCopy; ConflictError.
     """
     hashed = _Hashed(lines)
-    patch = read_patch(hashed, name)
+    patch = read_patch(hashed, name).renamed(sources or {})
     if reverse:
         patch = patch.reversed()
     if not dry_run:
-        sources = [one.name for one in patch.sources]
-        checkout.require_clean(repo, sources, doing="applying the patch")
+        checkout.require_clean(repo, [one.name for one in patch.sources], doing="applying a patch")
     text = message or _message(patch, reverse=reverse)
     author = None if reverse else patch.author
     with repo.transaction() as change:
@@ -88,6 +90,7 @@ def apply_patch(
         if plan.is_open:
             if dry_run or change.base is None:
                 _refuse(plan)
+            absent.note(repo, _absent(repo, patch))
             theirs = _aside(change, sides, text, author)
         else:
             theirs = None
@@ -96,13 +99,12 @@ def apply_patch(
                 differs = (change.sources, change.policy) != (ours.sources, ours.policy)
                 done = Committed(change.base or b"", change.sources, changed=differs)
             else:
-                arguments = {
-                    "from": patch.header.from_,
-                    "to": patch.header.to,
+                made = {
                     "reverse": reverse or None,
+                    "sources": dict(sources) if sources else None,
                     "sha256": hashed.hexdigest(),
                 }
-                done = change.commit(text, operation="apply", arguments=arguments, author=author)
+                done = _commit(change, patch, text, author, made)
     picks = None
     if theirs is not None:
         from dvcs.repository.picking import cherry_pick
@@ -112,6 +114,37 @@ def apply_patch(
     elif done.changed and not dry_run:
         checkout.update_copies(repo)
     return _applied(repo, done, patch, sides.fits, picks)
+
+
+def apply_file(repo: "Repository", path: Path, **how: Any) -> Applied:
+    """As `apply_patch`, of a file. Raises UsageError where it cannot be read."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+    with file:
+        return apply_patch(repo, told_lines(file, str(path)), name=str(path), **how)
+
+
+def told_lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
+    """Yield the lines of a patch. Raises UsageError where they cannot be read."""
+    try:
+        yield from stream
+    except OSError as error:
+        raise UsageError(f"'{name}' cannot be read: {error.strerror}") from None
+
+
+def _commit(
+    change: Transaction, patch: Patch, text: str, author: Signature | None, made: dict[str, Any]
+) -> Committed:
+    repo = change.repo
+    return change.commit(
+        text,
+        operation="apply",
+        arguments={"from": patch.header.from_, "to": patch.header.to, **made},
+        author=author,
+        moves=lambda _: absent.noted(repo, _absent(repo, patch)),
+    )
 
 
 def _merged(
@@ -214,12 +247,7 @@ def _applied(
 
 def _absent(repo: "Repository", patch: Patch) -> list[str]:
     """Return the media that the patch brings into items, and whose bytes are not here."""
-    wanted: dict[str, None] = {}
-    for source in patch.sources:
-        for item in source.items:
-            if item.new is None:
-                continue
-            media = decode_header(item.new.blobs[0]).media
-            files = () if media is None else media.files
-            wanted.update((one.sha256, None) for one in files if one.sha256 and not one.url)
+    new = (item.new for source in patch.sources for item in source.items)
+    blobs = (blob for side in new if side is not None for blob in side.blobs[:1])
+    wanted = dict.fromkeys(sha256 for blob in blobs for sha256 in media_of(blob))
     return [one for one in wanted if one not in repo.media]

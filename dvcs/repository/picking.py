@@ -363,6 +363,8 @@ def _apply(
             author=author,
             moves=moves if recorded else None,
         )
+    if recorded and not done.changed:  # somebody else has just done the same
+        _advance(repo, found, done.oid)
     checkout.update_copies(repo)
     return Picked(oid, done.oid, done.changed, plan.counts), found
 

@@ -133,13 +133,8 @@ class Reachable:
 
     def _item(self, oid: bytes, data: bytes) -> None:
         header = decode_header(data)
-        files = list(header.media.files) if header.media is not None else []
-        if RASTER in data:
-            item = decode_item([data], "", "")
-            files += [one.file for one in item.annotations if hasattr(one, "file")]
-        for file in files:
-            if file.sha256 is not None:
-                self.media[file.sha256] = (*self.media.get(file.sha256, ()), oid)
+        for sha256 in media_of(data):
+            self.media[sha256] = (*self.media.get(sha256, ()), oid)
         if self._check and not header.continues and not is_canonical([data]):
             message = "is not spelt canonically; the next commit of the item will mend it"
             self.troubles.append(Trouble(message, oid, is_error=False))
@@ -193,6 +188,16 @@ class Places:
                     found.append((below, (name,)))
         self._below[oid] = tuple(found)
         return self._below[oid]
+
+
+def media_of(data: bytes) -> Iterator[str]:
+    """Yield the SHA-256 of the media that an item's blob names: its own and its annotations'."""
+    header = decode_header(data)
+    files = list(header.media.files) if header.media is not None else []
+    if RASTER in data:
+        item = decode_item([data], "", "")
+        files += [one.file for one in item.annotations if hasattr(one, "file")]
+    yield from (file.sha256 for file in files if file.sha256 is not None)
 
 
 def is_in_items(path: Path) -> bool:

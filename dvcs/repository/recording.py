@@ -255,6 +255,7 @@ def bring_back(
         if dry_run:
             return Committed(base, dict(change.sources), changed=False), found
         _stage(repo, change, found, partial=False, media=media)
+        repo.allow_media(taker.outside)
         done = change.commit(message, operation="import", arguments=arguments)
     return done, found
 

@@ -172,7 +172,7 @@ def _staged(repo: "Repository", copy: Copy, made: Plan) -> CopySink:
     """Write a version through its format into a new stage."""
     assert copy.base is not None  # noqa: S101 - only what was committed is written
     sink = CopySink(
-        repo.layout.copies / f"stage-{os.getpid()}-{secrets.token_hex(4)}",
+        (repo.scratch or repo.layout.copies) / f"stage-{os.getpid()}-{secrets.token_hex(4)}",
         save_media=copy.save_media,
         link=copy.link,
     )

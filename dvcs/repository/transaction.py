@@ -29,7 +29,7 @@ from dvcs.objects.canonical import canonical_json
 from dvcs.objects.gitobjects import Commit, Signature
 from dvcs.objects.items import encode_labels
 from dvcs.objects.media import MediaWriter
-from dvcs.repository import identity, locks, oplog
+from dvcs.repository import absent, identity, locks, oplog
 from dvcs.repository.gate import Proposal
 from dvcs.repository.message import with_trailer
 from dvcs.repository.rebasing import BothChanged, Rebase
@@ -67,13 +67,17 @@ class Transaction:
     One change of a branch, in the making. A context manager: without `commit` nothing happened.
 
     `base` is the commit that the change derives from (None: the branch has none); `branch` the
-    short name of the branch that will move, None for a detached HEAD.
+    short name of the branch that will move, None for a detached HEAD. With `create`, a branch that
+    is not there is made by the commit, and only by that.
     """
 
-    def __init__(self, repo: "Repository", *, branch: str | None, base: bytes | None) -> None:
+    def __init__(
+        self, repo: "Repository", *, branch: str | None, base: bytes | None, create: bool = False
+    ) -> None:
         self.repo = repo
         self.branch = None if branch is None else check_name(branch)
         self.base = base
+        self.create = create
         self._media: MediaWriter | None = None
         self._done: tuple[Proposal, bytes] | None = None
         with ExitStack() as stack:
@@ -162,28 +166,28 @@ class Transaction:
         Make the commit and move the branch, durably.
 
         `author` is who made the change, where that is not who commits it. `moves` returns, for the
-        commit made, what other refs move together with the branch. Raises BranchMoved where
-        the branch moved and both sides changed the same items, PolicyViolation and HookRefused.
+        commit made, what other refs move together with the branch. Where the branch moved and has
+        the change already, none is made. Raises BranchMoved where the branch moved and both sides
+        changed the same items, PolicyViolation and HookRefused.
         """
-        if self._media is not None:
-            self._media.publish()
+        self._publish_media()
         root = self._root(self.before, self.sources, self.policy)
-        if not allow_empty and parents is None and root == self.before.root:
+        may_be_empty = allow_empty or parents is not None
+        if not may_be_empty and root == self.before.root:
             return Committed(self.base or b"", self.sources, changed=False)
         signature = identity.author(self.repo.layout)
 
         def write(text: str) -> bytes:
             whole = with_trailer(text, operation, arguments or {})
-            commit = Commit(root, onto, author or signature, signature, whole)
-            oid = self.writer.commit(commit)
-            self.writer.publish()
-            return oid
+            return self._write(Commit(root, onto, author or signature, signature, whole))
 
         # Without the lock, so that nobody waits for the disk or for hooks.
         tip, sources = self.base, self.sources
         if parents is None and (now := self._tip()) != tip:
             tip, (sources, root) = now, self._rebased(now)
         for attempt in range(ATTEMPTS):
+            if not may_be_empty and self._is_there(tip, root):
+                return Committed(tip or b"", sources, changed=False)
             onto = parents if parents is not None else _only(tip)
             new = Proposal(operation, self.branch, tip, onto, root)
             oid, message = self.repo.gate.admit(
@@ -195,7 +199,7 @@ class Transaction:
                     if parents is not None:
                         raise self._moved(now)
                     tip, (sources, root) = now, self._rebased(now)
-                    if self._is_judged(now):
+                    if self._is_judged(now) or self._is_there(now, root):
                         continue
                     onto = _only(now)
                     new = new._replace(before=now, parents=onto, tree=root)
@@ -206,6 +210,10 @@ class Transaction:
             return Committed(oid, sources, changed=True)
         raise self._moved(tip)
 
+    def _is_there(self, tip: bytes | None, root: bytes) -> bool:
+        """Tell whether a commit has just this tree: somebody else made the same change."""
+        return root == self.repo.tree_of(tip)
+
     def _is_judged(self, tip: bytes | None) -> bool:
         """Tell whether policy or hooks have a say in what is made on a commit."""
         policies = (self.policy, self.before.policy, self.repo.snapshot(tip).policy)
@@ -215,14 +223,21 @@ class Transaction:
         self, message: str, *, operation: str, arguments: Mapping[str, Any] | None = None
     ) -> bytes:
         """Make the commit, durably, and move no branch; return it. A ref is to hold it."""
-        if self._media is not None:
-            self._media.publish()
+        self._publish_media()
         text = with_trailer(message, operation, arguments or {})
         root = self._root(self.before, self.sources, self.policy)
         signature = identity.author(self.repo.layout)
-        oid = self.writer.commit(Commit(root, _only(self.base), signature, signature, text))
+        return self._write(Commit(root, _only(self.base), signature, signature, text))
+
+    def _write(self, commit: Commit) -> bytes:
+        oid = self.writer.commit(commit)
         self.writer.publish()
         return oid
+
+    def _publish_media(self) -> None:
+        if self._media is not None:
+            self._media.publish()
+            absent.settle(self.repo)
 
     def _root(
         self, onto: Snapshot, sources: Mapping[str, SourceTree], policy: bytes | None
@@ -232,10 +247,15 @@ class Transaction:
 
     def _tip(self) -> bytes | None:
         refs = self.repo.refs
-        return refs.read(HEADS + self.branch) if self.branch else refs.head_commit()
+        if not self.branch:
+            return refs.head_commit()
+        tip = refs.read(HEADS + self.branch)
+        return self.base if tip is None and self.create else tip
 
     def _moves(self, old: bytes | None, new: bytes) -> list[oplog.Move]:
         name = HEADS + self.branch if self.branch else oplog.HEAD
+        if self.create and self.repo.refs.read(name) is None:
+            old = None
         return [oplog.Move(name, old.hex() if old else None, new.hex())]
 
     # Onto a branch that moved

@@ -200,6 +200,8 @@ def _ref(kind: Kind, name: str) -> str:
 
 def _record(repo: "Repository", kind: Kind, theirs: str) -> Path:
     name = theirs if kind == "merge" else f"{_slug(kind)}-{theirs}"
+    if RECORD.fullmatch(name) is None:  # what is next stands in a record, which may be anybody's
+        raise RepositoryError(f"{theirs!r} is no commit", hint="run 'dvcs fsck'")
     return repo.layout.state / "merge" / name
 
 

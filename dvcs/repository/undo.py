@@ -17,7 +17,7 @@ from dvcs.repository.carrying import carry_out, finish_pending
 from dvcs.repository.copies import Copy, CopyChange, Remembered
 from dvcs.repository.oplog import Log, Move, Operation
 from dvcs.repository.policy_file import PolicyChange
-from dvcs.repository.refs import REMOTES
+from dvcs.repository.refs import BISECT, REMOTES
 from dvcs.repository.stash import STASHES
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _name(operation: Operation) -> str:
 
 def _last(repo: "Repository") -> Operation:
     for operation in reversed(Log(repo.layout).operations()):
-        own = [move for move in operation.moves if not move.name.startswith(REMOTES)]
+        own = [move for move in operation.moves if not move.name.startswith((REMOTES, BISECT))]
         if own or operation.copies:
             return operation
     raise RepositoryError("there is nothing to undo", hint="'dvcs log' shows what there is")

@@ -10,14 +10,14 @@ numbers would make 1.0 into 1 and round what is beyond 2^53.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dvcs.compare import key
+from dvcs.compare import key, pair_annotations
 from dvcs.merge import Conflict, Decision, Options
 from dvcs.merge.pairing import Entry, Sides, align
 from dvcs.model import KINDS, Annotation, Item
@@ -37,16 +37,26 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("decisions.js", "verdict.js", "conflicts.js")
 NAMES = ("base", "ours", "theirs")
-_BALLOT = re.compile(r"v(\d+)-(.*)", re.DOTALL)
+NEARLY_NOTHING = 0.05
+"""A similarity below that of any two votes for one thing."""
+ROLES = 6
+"""Colours for voters after the second; then they begin again."""
+_BALLOT = re.compile(r"v\d+-(.*)", re.DOTALL)
 """How a vote names an annotation that its first voter does not have: voter (from 1), name."""
 
 
 class Versions(NamedTuple):
-    """The three commits of a merge (None: nothing), or one item in each."""
+    """The three commits of a merge (None: nothing), or one item in each; `others` vote too."""
 
     base: Any
     ours: Any
     theirs: Any
+    others: tuple[Any, ...] = ()
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """Base, ours, theirs and all others."""
+        return (*self[:3], *self.others)
 
 
 def versions_of(repo: "Repository", merging: Merging) -> Versions:
@@ -54,15 +64,17 @@ def versions_of(repo: "Repository", merging: Merging) -> Versions:
     Return what was merged: commit ids of the base, of our side and of theirs.
 
     Of several merge bases the first one is shown. Of a vote ours is the first voter, theirs the
-    second, though others may have voted with or against them. A revert merges the parent of what
+    second, and `others` are all further ones. A revert merges the parent of what
     it takes back, a cherry-pick and a stash what they bring, as it differs from its parent.
     """
     ours, theirs = bytes.fromhex(merging.ours), bytes.fromhex(merging.theirs)
     if merging.operation == "merge":
         bases = merge_bases(repo.store, ours, theirs)
+        base = bases[0] if bases else None
         if seats := _seats(merging):
-            ours, theirs = (bytes.fromhex(one.commit) for one in seats[:2])
-        return Versions(bases[0] if bases else None, ours, theirs)
+            ours, theirs, *others = (bytes.fromhex(one.commit) for one in seats)
+            return Versions(base, ours, theirs, tuple(others))
+        return Versions(base, ours, theirs)
     parents = repo.store.commit(theirs).parents
     number = (merging.mainline or 1) - 1
     parent = parents[number] if number < len(parents) else None
@@ -92,8 +104,8 @@ def write_conflicts(
     """
     check_target(path, force=force)
     pictures = Pictures(path, embed=embed)
-    snapshots = Versions(*(repo.snapshot(oid) for oid in versions_of(repo, merging)))
-    voters = [repo.snapshot(bytes.fromhex(one.commit)) for one in _seats(merging)]
+    snapshots = _each(versions_of(repo, merging), repo.snapshot)
+    voters = [one.name for one in _seats(merging)]
     index: list[dict[str, Any]] = []
     blocks: list[Block] = []
     stream = track(_with_items(repo, places, snapshots), "drawing", len(places), "places")
@@ -101,7 +113,7 @@ def write_conflicts(
         ((place, items), _pictured(items)) for place, items in stream
     ):
         decided = merging.decisions.get(key_of(place.where), {})
-        finder = _Finder(items, [_found(repo, one, place) for one in voters], merging.options)
+        finder = _Finder(items, voters, merging.options)
         plain = [_conflict(one, finder, decided.get(one.key)) for one in place.conflicts]
         blocks.append(json_block(f"item-{len(index)}", _place(place, items, shown, plain)))
         index.append(_index(place, plain))
@@ -110,7 +122,8 @@ def write_conflicts(
         "operation": merging.operation,
         "revision": merging.revision,
         "branch": merging.branch,
-        "titles": _titles(merging),
+        "sides": _sides(merging),
+        "vote": bool(voters),
         "key": f"dvcs {merging.operation} {merging.ours} {merging.theirs}",
         "skeletons": {one: skeletons(_labels(snapshots, one)) for one in sources},
         "names": {one: list(merging.labels.get(one, {})) for one in sources},
@@ -125,15 +138,31 @@ def write_conflicts(
     return Written(path, size, len(places), 0, len(pictures.names), pictures.failed, folder)
 
 
-def _titles(merging: Merging) -> dict[str, str]:
-    """Return what people call the two sides."""
+def _each(versions: Versions, change: Callable[[Any], Any]) -> Versions:
+    base, ours, theirs, *others = map(change, versions.all)
+    return Versions(base, ours, theirs, tuple(others))
+
+
+def _names(count: int) -> list[str]:
+    """Return what so many sides are called in the page: the base, and two or more others."""
+    return [*NAMES, *(f"voter-{n}" for n in range(3, count))]
+
+
+def _sides(merging: Merging) -> list[dict[str, str]]:
+    """Return the sides that are drawn: what they are called, what people call them, colours."""
     if seats := _seats(merging):
-        return {"ours": seats[0].name, "theirs": seats[1].name}
-    return {"ours": merging.branch or "HEAD", "theirs": merging.revision}
+        sides = _names(len(seats) + 1)
+        roles = [*NAMES, *(f"voter-{3 + n % ROLES}" for n in range(len(sides) - 3))]
+        titles = ["base", *(one.name for one in seats)]
+        told = zip(sides, titles, titles, roles, strict=True)
+    else:
+        titles = ["base", merging.branch or "HEAD", merging.revision]
+        told = zip(NAMES, NAMES, titles, NAMES, strict=True)
+    return [dict(zip(("id", "name", "title", "role"), one, strict=True)) for one in told]
 
 
 def _labels(snapshots: Versions, source: str) -> Iterator[Any]:
-    for snapshot in (snapshots.ours, snapshots.theirs, snapshots.base):
+    for snapshot in (*snapshots.all[1:], snapshots.base):
         if source in snapshot.sources:
             yield snapshot.labels(source)
 
@@ -145,7 +174,7 @@ def _with_items(
     repo: "Repository", places: Iterable[Place], snapshots: Versions
 ) -> Iterator[tuple[Place, Versions]]:
     for place in places:
-        yield place, Versions(*(_found(repo, one, place) for one in snapshots))
+        yield place, _each(snapshots, lambda one, place=place: _found(repo, one, place))  # type: ignore[misc]
 
 
 def _found(repo: "Repository", snapshot: "Snapshot", place: Place) -> Item | None:
@@ -163,7 +192,7 @@ def _found(repo: "Repository", snapshot: "Snapshot", place: Place) -> Item | Non
 
 def _pictured(items: Versions) -> Item | None:
     """Return the item whose picture is shown: ours, unless another one has pixels only."""
-    there = [one for one in (items.ours, items.theirs, items.base) if one is not None]
+    there = [one for one in (*items.all[1:], items.base) if one is not None]
     return next((one for one in there if any(one.origins)), there[0] if there else None)
 
 
@@ -171,7 +200,8 @@ def _place(
     place: Place, items: Versions, shown: Shown, conflicts: list[dict[str, Any]]
 ) -> dict[str, Any]:
     there = [
-        None if item is None else [(key(note), note) for note in item.annotations] for item in items
+        None if item is None else [(key(note), note) for note in item.annotations]
+        for item in items.all
     ]
     known = [{content for content, _ in side} for side in there if side is not None]
     common = set.intersection(*known) if known else set()
@@ -187,7 +217,7 @@ def _place(
             name: None
             if side is None and place.subset
             else [drawable(note) for content, note in side or () if content not in common]
-            for name, side in zip(NAMES, there, strict=True)
+            for name, side in zip(_names(len(there)), there, strict=True)
         },
         "conflicts": conflicts,
     }
@@ -222,6 +252,8 @@ def _conflict(conflict: Conflict, finder: "_Finder", decided: Decision | None) -
         "texts": {name: _text(value) for name, value in sides.items()},
         "start": _start(conflict),
         "notes": finder.notes(conflict, sides),
+        "have": list(conflict.have),
+        "lack": list(conflict.lack),
         "decision": None if known is None else _decision(known),
     }
 
@@ -255,29 +287,33 @@ def _shapes(value: Any) -> Iterator[dict[str, Any]]:
 class _Finder:
     """Finds what the conflicts of one item are about, in its versions or with the voters."""
 
-    def __init__(self, items: Versions, voters: Sequence[Item | None], options: Options) -> None:
-        self._notes = Sides(*([] if one is None else list(one.annotations) for one in items))
+    def __init__(self, items: Versions, voters: Sequence[str], options: Options) -> None:
+        notes = [[] if one is None else list(one.annotations) for one in items.all]
+        self._notes = Sides(*notes[:3])
         self._names = names_of(self._notes.base)
-        self._voters = voters
+        self._voters = dict(zip(voters, notes[1:], strict=True)) if voters else {}
+        self._sides = _names(len(notes))
         self._options = options
-        media = [one.media for one in items if one is not None and one.media is not None]
+        media = [one.media for one in items.all if one is not None and one.media is not None]
         self._size = media[0].size if media else None
 
     def notes(
         self, conflict: Conflict, sides: Mapping[str, Any]
     ) -> dict[str, list[dict[str, Any]]]:
         """Return the annotations that a conflict is about, of each version, to be drawn."""
-        told = {name: list(_shapes(value)) for name, value in sides.items()}
-        if conflict.field in ("deleted", "added", "presence"):
+        told = {name: list(_shapes(sides.get(name))) for name in self._sides}
+        if conflict.kind == "vote":
+            return self._voted(conflict)
+        if conflict.field in ("deleted", "added"):
             return told
-        found = self._voted(conflict) if conflict.kind == "vote" else self._named(conflict)
+        found = self._named(conflict)
         if conflict.field == "geometry":
             # The values are what the merge has paired; the annotations say what it is of.
             label = next((one.label for side in found for one in side), None)
             named = {} if label is None else {"label": label}
             return {name: [{**one, **named} for one in shapes] for name, shapes in told.items()}
         plain = ([drawable(one) for one in side] for side in found)
-        return dict(zip(NAMES, plain, strict=True))
+        return {**told, **dict(zip(NAMES, plain, strict=True))}
 
     def _named(self, conflict: Conflict) -> list[list[Annotation]]:
         """Return the annotation whose field is in conflict, found as the merge has named it."""
@@ -294,16 +330,32 @@ class _Finder:
     def _entries(self) -> list[Entry]:
         return align(self._notes, self._options, size=self._size)[0]
 
-    def _voted(self, conflict: Conflict) -> list[list[Annotation]]:
-        """Return the annotation on which voters do not agree, as one of them drew it."""
-        name, voter = _anchor(conflict), 1
+    def _voted(self, conflict: Conflict) -> dict[str, list[dict[str, Any]]]:
+        """Return the annotation on which voters do not agree, as each of them drew it."""
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in self._sides}
+        name = _anchor(conflict)
         if ballot := _BALLOT.fullmatch(name):
-            voter, name = int(ballot[1]), ballot[2]
-        item = self._voters[voter - 1] if 0 < voter <= len(self._voters) else None
-        notes = [] if item is None else list(item.annotations)
-        names = names_of(notes)
-        found = [notes[names.index(name)]] if name in names else []
-        return [[], found, []] if voter == 1 else [[], [], found]
+            name = ballot[1]
+        first: Annotation | None = None
+        for voter, side in zip(self._voters, self._sides[1:], strict=True):
+            if conflict.have[:1] == (voter,):
+                first = _of_name(self._voters[voter], name)
+                found[side] = [] if first is None else [drawable(first)]
+        for voter, side in zip(self._voters, self._sides[1:], strict=True):
+            if first is not None and voter in conflict.have[1:]:
+                found[side] = [drawable(one) for one in _like(first, self._voters[voter])]
+        return found
+
+
+def _of_name(notes: Sequence[Annotation], name: str) -> Annotation | None:
+    names = names_of(notes)
+    return notes[names.index(name)] if name in names else None
+
+
+def _like(note: Annotation, notes: Sequence[Annotation]) -> list[Annotation]:
+    """Return the one that is most like an annotation: what another voter drew there."""
+    pairs = pair_annotations([note], notes, threshold=NEARLY_NOTHING)
+    return [notes[pair.new] for pair in pairs if pair.old is not None and pair.new is not None]
 
 
 def _anchor(conflict: Conflict) -> str:

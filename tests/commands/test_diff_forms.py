@@ -63,9 +63,34 @@ def test_what_is_absent_and_merged_is_told(repo, other):
     assert done.code == 0
     assert "merged with what is here: 1 item (pets/train/a)" in done.out
     assert "1 media file of the patch is not here" in done.err
+    told = ok("-C", other, "fsck").splitlines()
+    assert told[0] == "note: media: 1 file was never here: items name them by hash"
+    assert told[-1] == "everything is sound"
+    assert dvcs("-C", other, "fsck", "--json").json["dvcs.fsck/1"]["sound"]
+    assert "1 media file is not at hand" in ok("-C", other, "checkout", "pets")
     done = dvcs("-C", other, "apply", "--exact", "-R", "../fix.patch")
     assert done.code == 1
     assert "is not here as the patch knows" in done.err
+
+
+def test_a_source_of_a_patch_may_have_another_name_here(repo, tmp_path):
+    ok("diff", "HEAD~1", "HEAD", "-f", "patch", "-o", "../fix.patch")
+    other = tmp_path / "named"
+    ok("init", other)
+    ok("-C", other, "import", "../v1", "-n", "animals", "-m", "Mine")
+    done = dvcs("-C", other, "apply", "../fix.patch")
+    assert done.code == 3
+    assert "--source 'pets=animals'" in done.err
+    ok("-C", other, "apply", "--source", "pets=animals", "../fix.patch")
+    with Repository(other) as held:
+        assert {one.id for one in held.dataset("HEAD:animals")} == {"a", "b", "c", "d"}
+    for wrong, told in (
+        (["pets"], "'pets' names no two sources"),
+        (["pets=a", "--source", "pets=b"], "'pets' would be two sources here"),
+        (["pet=animals"], "did you mean 'pets'?"),
+    ):
+        done = dvcs("-C", other, "apply", "--source", *wrong, "../fix.patch")
+        assert (done.code, told in done.err) == (2, True)
 
 
 def test_conflicts_of_a_patch_are_decided(repo, other):

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -211,7 +212,7 @@ def test_ctrl_c_of_a_real_process_changes_nothing(cwd):
     ok("init")
     os.mkfifo(cwd / "endless.json")
     running = subprocess.Popen(
-        [sys.executable, "-m", "dvcs", "import", "endless.json", "-f", "coco"],
+        [sys.executable, "-m", "dvcs", "import", "endless.json", "-f", "coco", "--json"],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -221,9 +222,10 @@ def test_ctrl_c_of_a_real_process_changes_nothing(cwd):
     time.sleep(1.0)
     if running.poll() is None:
         running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=30)
     assert running.returncode in (130, 3)
     assert "Traceback" not in err
+    assert json.loads(out)["dvcs.error/1"]["exit_code"] == running.returncode
     assert process("fsck", cwd=cwd).returncode == 0
 
 

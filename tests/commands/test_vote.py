@@ -91,6 +91,8 @@ def test_failed_votes_go_from_conflict_to_commit(branches: Path):
     assert done.out[len(TOLD) :].splitlines() == [
         "1 conflict in 1 place",
         "  pets/train/b#v3-4.presence  drawn by fewer than the quorum",
+        "      have    eve",
+        "      lack    ann, bob",
         "      theirs  bbox cat at 40, 20, 10 x 10",
     ]
     assert "dvcs merge --continue" in done.err
@@ -183,6 +185,16 @@ def test_changes_in_working_copies_refuse(branches: Path):
         (("ann", "--strategy", "vote"), 2, "a vote needs two or more"),
         (("ann", "--quorum", "2"), 2, "'--quorum' is for a vote"),
         (("ann", "bob", "--agree-thresh", "0.5"), 2, "'--agree-thresh' does not go with a vote"),
+        (("ann", "bob", "--no-ff"), 2, "'--no-ff' does not go with a vote"),
+        (("ann", "bob", "eve", "--ff"), 2, "'--ff' does not go with a vote"),
+        (("ann", "bob", "--ff-only"), 2, "no option '--ff-only'"),
+        (("--continue", "--no-ff"), 2, "'--no-ff' does not go with --continue"),
+        (("--continue", "--quorum", "2"), 2, "'--quorum' does not go with --continue"),
+        (("--continue", "-s", "ours"), 2, "'--strategy' does not go with --continue"),
+        (("--continue", "--abort"), 2, "exclude each other"),
+        (("--abort", "--only", "pets"), 2, "'--only' does not go with --continue or --abort"),
+        (("--abort", "--dry-run"), 2, "--abort takes no --dry-run"),
+        (("--abort", "-m", "x"), 2, "--abort takes no --message"),
         (("ann", "bob", "--no-save-images"), 2, "'--no-save-media' does not go with a vote"),
         (("ann", "bob", "--quorum", "many"), 2, "'many' is not a quorum"),
         (("ann", "bob", "--weight", "eve"), 2, "'eve' gives no weight"),

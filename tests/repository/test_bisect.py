@@ -1,11 +1,14 @@
+import shutil
 import sys
 
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
-from dvcs.repository import bisect, worktree
+from dvcs.repository import bisect, branches, checkout, worktree
+from dvcs.repository.gc import collect
+from dvcs.repository.undo import undo
 from tests.repository import pets
-from tests.repository.scenes import change_item, commit, item, put
+from tests.repository.scenes import change_item, check_sound, commit, item, put
 
 
 def line(repo, count):
@@ -137,3 +140,46 @@ def test_a_program_that_gives_no_verdict_ends_the_run(repo):
     with pytest.raises(UsageError, match="cannot be run"):
         bisect.run(repo, ["./no-such-program"])
     assert bisect.state(repo) == before
+
+
+def test_what_was_named_stays_though_its_branch_is_gone_and_garbage_was_collected(repo):
+    first = commit(repo, [item("y")])
+    repo.create_branch("topic", first)
+    made = [
+        change_item(repo, item("x", x=float(n)), branch="topic", base=None) for n in range(1, 7)
+    ]
+    step = bisect.start(repo, "topic", [made[0].hex()])
+    judged = step.commit
+    step = bisect.judge(repo, "bad" if x_of(repo) >= 4 else "good")
+    branches.delete_branch(repo, "topic", force=True)
+    checkout.checkout(repo, "main")
+    layout = repo.layout
+    layout.operations.write_bytes(b"")  # all of it is long ago
+    shutil.rmtree(layout.git / "logs", ignore_errors=True)
+    collect(repo, dry_run=False, keep_days=0.0, trash_days=0.0)
+    assert judged in repo.store
+    while step.status == "testing":
+        checkout.checkout(repo, step.commit.hex())
+        step = bisect.judge(repo, "bad" if x_of(repo) >= 4 else "good")
+    assert step.commit == made[3]
+
+
+def test_a_search_that_ends_holds_nothing_and_is_no_operation_to_undo(repo):
+    made = line(repo, 5)
+    repo.move_head(made[4], "checkout")
+    held = repo.refs.all()
+    bisect.start(repo, "main", [made[0].hex()])
+    names = set(repo.refs.all()) - set(held)
+    assert names == {
+        "refs/dvcs/bisect/bad",
+        f"refs/dvcs/bisect/good-{made[0].hex()}",
+        "refs/dvcs/bisect/start",
+    }
+    skipped = repo.resolve("HEAD")
+    bisect.judge(repo, "skip")
+    assert repo.refs.read(f"refs/dvcs/bisect/skip-{skipped.hex()}") == skipped
+    bisect.reset(repo)
+    assert repo.refs.all() == held
+    assert repo.refs.head() == made[4]
+    assert undo(repo, dry_run=True).command.startswith("checkout")
+    check_sound(repo)

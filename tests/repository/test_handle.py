@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dvcs.errors import UsageError
 from dvcs.merge import Options
 from dvcs.repository import Repository, worktree
 from tests.repository import pets
@@ -70,3 +71,39 @@ def test_working_copies(tmp_path: Path):
     assert repo.checkout("main~1", create="old").branch == "old"
     assert repo.checkout("main").commit == repo.resolve("main")
     assert repo.status().clean
+
+
+def test_a_patch_goes_from_one_repository_to_another(repo: Repository, tmp_path: Path):
+    with Repository.init(tmp_path / "other") as other:
+        committed(other, items(3), source="b")
+        lines = list(repo.patch("main~1", "main"))
+        assert other.apply(lines, sources={"a": "b"}, dry_run=True).committed.changed
+        assert places(other) == [1.0, 2.0, 3.0]
+        (tmp_path / "x.patch").write_bytes(b"".join(lines))
+        done = other.apply(tmp_path / "x.patch", sources={"a": "b"}, exact=True, message="Mine")
+        assert places(other) == [5.5, 2.0, 3.0]
+        assert other.store.commit(done.committed.oid).message.startswith("Mine\n")
+        other.apply(str(tmp_path / "x.patch"), sources={"a": "b"}, reverse=True)
+        assert places(other) == [1.0, 2.0, 3.0]
+        with pytest.raises(UsageError, match=r"nope\.patch' cannot be read"):
+            other.apply(tmp_path / "nope.patch")
+
+
+def test_a_patch_of_one_source_has_nothing_else(repo: Repository):
+    with repo.transaction() as change:
+        change.sources["b"] = change.sources["a"]
+        change.commit("Copy", operation="edit")
+    assert [line for line in repo.patch("HEAD~1", "HEAD:a") if b'"item"' in line] == []
+    assert [line for line in repo.patch("HEAD~1", sources=["b"]) if b'"item"' in line] != []
+
+
+def test_a_part_of_another_revision_is_restored(repo: Repository):
+    change_item(repo, item("0002", x=9.5), branch="topic")
+    assert repo.restore_from("topic", "a/train/0001", dry_run=True).committed.changed
+    assert places(repo) == [5.5, 2.0, 3.0]
+    repo.restore_from("topic", "a/train/0001", message="One")
+    assert places(repo) == [5.5, 6.5, 3.0]
+    repo.restore_from("topic", expression="/item[id='0002']")
+    assert places(repo) == [5.5, 6.5, 9.5]
+    repo.restore_from("topic", labels=["cat"])
+    assert places(repo, "HEAD") == places(repo, "topic")

@@ -4,26 +4,41 @@ import json
 from contextlib import ExitStack, suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from dvcs.errors import ConflictError, DirtyWorkingCopy, DvcsError, FormatError, RevisionNotFound
+from dvcs.errors import (
+    ConflictError,
+    DirtyWorkingCopy,
+    DvcsError,
+    FormatError,
+    HookRefused,
+    RevisionNotFound,
+    UnsafeName,
+    UsageError,
+)
 from dvcs.model import AttributeSpec, Caption, Category, Item, Labels, Media, MediaFile
 from dvcs.names import is_cut, quote
 from dvcs.objects.items import encode_item
-from dvcs.repository import Repository, picking, worktree
+from dvcs.repository import Repository, checkout, conflicts, hooks, picking, worktree
+from dvcs.repository.conflicts import Wanted
 from dvcs.repository.editing import set_items
+from dvcs.repository.exporting import export_revision
+from dvcs.repository.fsck import fsck
+from dvcs.repository.gc import collect
 from dvcs.repository.importing import Request, run
 from dvcs.repository.message import parse
 from dvcs.repository.patches import apply_patch, patch_lines
 from dvcs.repository.snapshot import SourceInfo
 from dvcs.repository.underway import under_way
+from dvcs.repository.undo import undo
 from tests.conftest import needs_samples
 from tests.repository import pets
 from tests.repository.scenes import (
     box,
     change_item,
     check_sound,
+    coco,
     commit,
     contents,
     drop,
@@ -128,6 +143,8 @@ ONE_SUBSET = st.dictionaries(
 )
 @given(base=ONE_SUBSET, ours=ONE_SUBSET, theirs=ONE_SUBSET)
 def test_a_patch_does_what_a_cherry_pick_does(base, ours, theirs, tmp_path_factory):
+    was, now = ({id for _, id in one["a"][0]} for one in (base, ours))
+    assume(was <= now or now <= was)  # of what has another name here, a patch knows nothing
     folder = tmp_path_factory.mktemp("patches")
     with ExitStack() as stack:
         one, two = (stack.enter_context(Repository.init(folder / name)) for name in ("one", "two"))
@@ -351,7 +368,60 @@ def test_a_source_that_is_not_here_is_refused(repo, other):
     commit(other, items(1), source="b")
     with pytest.raises(RevisionNotFound, match="source 'a', which is not here") as error:
         apply_patch(other, patch_of(repo))
-    assert error.value.hint == "sources here: b"
+    assert error.value.hint == "say which one it is here: --source 'a=b'"
+    commit(other, items(1), source="c")
+    with pytest.raises(RevisionNotFound) as error:
+        apply_patch(other, patch_of(repo))
+    assert error.value.hint == "say which one it is here: --source 'a=NAME' (sources here: b, c)"
+
+
+def test_a_source_that_has_another_name_here_is_said(repo, other):
+    commit(repo, items(3))
+    commit(other, items(3), source="b")
+    before = tree(other)
+    change_item(repo, item("0001", x=4.0))
+    lines = patch_of(repo)
+    done = apply_patch(other, lines, sources={"a": "b"}, exact=True)
+    assert contents(other)["b", "train", "0001"] == contents(repo)["a", "train", "0001"]
+    assert list(other.snapshot(other.resolve()).sources) == ["b"]
+    made = parse(other.store.commit(done.committed.oid).message)
+    assert made.arguments["sources"] == {"a": "b"}
+    apply_patch(other, lines, sources={"a": "b"}, reverse=True)
+    assert tree(other) == before
+
+
+def test_conflicts_of_a_source_that_has_another_name_are_decided(repo, other):
+    commit(repo, items(3))
+    commit(other, items(3), source="b")
+    change_item(repo, item("0001", x=4.0))
+    change_item(other, item("0001", x=0.0), source="b")
+    done = apply_patch(other, patch_of(repo), sources={"a": "b"})
+    assert [place.name for place in done.picks.places] == ["b/train/0001"]
+    conflicts.resolve(other, Wanted(), "theirs")
+    picking.go_on(other, "cherry-pick")
+    assert contents(other)["b", "train", "0001"][0].x == 4.0
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "told"),
+    [
+        ({"x": "b"}, UsageError, "no source of the patch is called 'x'"),
+        ({"a": "c"}, UsageError, "two sources of the patch would be 'c'"),
+        ({"a": "../b"}, UnsafeName, "'../b'"),
+    ],
+)
+def test_names_of_sources_that_cannot_be_are_refused(repo, other, names, error, told):
+    for source in ("a", "c"):
+        commit(repo, items(1), source=source)
+        commit(other, items(1), source=source)
+    with repo.transaction() as change:
+        put(change, "a", item("0000", x=9.0))
+        put(change, "c", item("0000", x=9.0))
+        change.commit("Both", operation="edit")
+    before = state(other)
+    with pytest.raises(error, match=told):
+        apply_patch(other, patch_of(repo), sources=names)
+    assert state(other) == before
 
 
 def test_media_that_are_not_here_are_told(repo, other):
@@ -364,6 +434,86 @@ def test_media_that_are_not_here_are_told(repo, other):
     assert apply_patch(other, lines, dry_run=True).absent == ("ab" * 32,)
     assert apply_patch(other, lines).absent == ("ab" * 32,)
     assert tree(other) == tree(repo)
+
+
+@pytest.fixture
+def lacking(tmp_path):
+    """Two repositories; in the second, a patch of the first brought an image that is not there."""
+    one, two = (Repository.init(tmp_path / name) for name in ("one", "two"))
+    for repo in (one, two):
+        run(repo, Request(data=coco(tmp_path / "v1", 3), name="a"))
+    run(one, Request(data=coco(tmp_path / "v2", 4), name="a"))
+    assert len(apply_patch(two, patch_of(one)).absent) == 1
+    yield two, tmp_path
+    one.close()
+    two.close()
+
+
+def missing(repo):
+    return [(one.severity, one.where, one.items) for one in fsck(repo)]
+
+
+def test_media_that_were_never_here_are_a_note_and_no_damage(lacking):
+    repo, folder = lacking
+    assert missing(repo) == [("note", "media", ("a/train/0003",))]
+    collect(repo, dry_run=False)
+    (copy,) = checkout.checkout_source(repo, "a").copies
+    assert copy.losses[-1] == "1 media file is not at hand and could not be written"
+    assert sorted(path.stem for path in (repo.root / "a/images/train").iterdir()) == [
+        "0000",
+        "0001",
+        "0002",
+    ]
+    assert not worktree.status(repo).copies[0].changes
+    done = export_revision(repo, "HEAD", folder / "out", format="voc")
+    assert done.fidelity.missing_media == 1
+    repo.media_access.origin  # noqa: B018 - the list is known before it changes
+    run(repo, Request(data=folder / "v2", name="a"))
+    assert missing(repo) == []
+    done = export_revision(repo, "HEAD", folder / "again", format="voc")
+    assert done.fidelity.missing_media == 0
+
+
+def test_what_was_here_and_is_lost_is_damage_though_it_was_absent_once(lacking):
+    repo, folder = lacking
+    assert run(repo, Request(data=folder / "v2", name="a")).committed.changed is False
+    for path in (repo.layout.media / "packs").iterdir():
+        path.unlink()
+    repo.media.refresh()
+    assert {severity for severity, *_ in missing(repo)} == {"error"}
+
+
+def test_a_working_copy_follows_a_patch_whose_images_are_not_here(lacking):
+    repo, folder = lacking
+    undo(repo)
+    checkout.checkout_source(repo, "a")
+    with Repository(folder / "one") as one:
+        apply_patch(repo, patch_of(one))
+    assert '"0003.png"' in (repo.root / "a/annotations/instances_train.json").read_text()
+    assert not (repo.root / "a/images/train/0003.png").exists()
+    assert worktree.status(repo).copies[0].state == "clean"
+
+
+def test_a_patch_that_is_refused_notes_nothing(lacking):
+    _, folder = lacking
+    with Repository.init(folder / "three") as three, Repository(folder / "one") as one:
+        run(three, Request(data=folder / "v1", name="a"))
+        (folder / "no.py").write_text("raise SystemExit('no')\n")
+        hooks.install(three.layout, folder / "no.py", "pre-commit")
+        lines = patch_of(one)
+        with pytest.raises(HookRefused):
+            apply_patch(three, lines)
+        apply_patch(three, lines, dry_run=True)
+        assert not (three.layout.state / "absent").exists()
+
+
+def test_a_damaged_list_of_what_was_never_here_is_told(lacking):
+    repo, _ = lacking
+    path = repo.layout.state / "absent"
+    path.write_bytes(path.read_bytes().replace(b"media", b"medic"))
+    found = [(one.severity, one.where) for one in fsck(repo)]
+    assert ("error", "state/absent") in found
+    assert any(where.startswith("media ") for _, where in found)
 
 
 def test_dirty_working_copies_refuse_and_clean_ones_follow(tmp_path):

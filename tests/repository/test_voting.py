@@ -254,10 +254,77 @@ def test_an_item_that_all_removed_is_gone_and_one_that_some_removed_is_told(thre
     three.on("eve", remove=[("train", "2")])
     done = three.vote()
     assert set(three.contents()) == {"train/2", "train/3"}
-    assert kinds(done) == [("missing-item", "train/2", ("eve",))]
+    assert kinds(done) == [("deleted-item", "train/2", ("eve",))]
     three.on("ann", item("1", box(1, id=1)))
     three.vote()
     assert three.plain("train/1") == [box(1, id=1)]
+
+
+def test_an_item_that_most_removed_is_asked_about_and_who_did_is_named(three):
+    for name in ("ann", "eve"):
+        three.on(name, remove=[("train", "2")])
+    three.on("bob", item("2", box(5, id=2), box(60, id=7)))
+    done = three.vote()
+    assert kinds(done) == [("deleted-item", "train/2", ("ann", "eve"))]
+    assert three.open() == ["a/train/2#item.presence"]  # and nothing of what is in it
+    (place,) = done.places
+    (found,) = place.conflicts
+    assert (found.have, found.lack) == (("bob",), ("ann", "eve"))
+    assert found.summary == "an item removed by some, kept by fewer than the quorum"
+    (plain,) = conflicts.report(done.places)[0]["conflicts"]
+    assert (plain["have"], plain["lack"]) == (("bob",), ("ann", "eve"))
+    three.decide("a/train/2", choice="union")
+    done = merging.go_on(three.repo)
+    assert done.status == "merged"
+    assert three.plain("train/2") == [box(5, id=2), box(60, id=7)]
+
+
+@pytest.mark.parametrize(
+    ("choice", "stays"), [("ours", False), ("theirs", True), ("base", False), ("union", True)]
+)
+def test_what_was_decided_about_a_removed_item_is_done(three, choice, stays):
+    for name in ("ann", "eve"):
+        three.on(name, remove=[("train", "2")])
+    three.on("bob", item("2", box(5, id=2)))
+    three.vote()
+    three.decide("a/train/2#item.presence", choice=choice)
+    assert merging.go_on(three.repo).status == "merged"
+    assert ("train/2" in three.contents()) == stays
+    check_sound(three.repo, warnings=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "stays"),
+    [
+        (Options(quorum=MAJORITY, failed="drop"), False),
+        (Options(quorum=MAJORITY, failed="keep"), True),
+        (Options(quorum=1, failed="drop"), True),
+        (Options(quorum=None), True),
+        (Options(quorum=2, failed="drop"), False),
+    ],
+)
+def test_a_removed_item_needs_a_quorum_as_an_annotation_does(three, options, stays):
+    for name in ("bob", "eve"):
+        three.on(name, remove=[("train", "2")])
+    assert three.vote(options=options).status == "merged"
+    assert ("train/2" in three.contents()) == stays
+
+
+def test_conflicts_of_a_vote_name_who_has_it_and_who_lacks_it(split):
+    split.on("ann", item("3", annotated=False))
+    split.on("bob", item("3", box(3, id=3)))
+    split.on("eve", item("3"))
+    done = split.vote()
+    told = {
+        f"{place.id}#{one.key}": (one.have, one.lack)
+        for place in done.places
+        for one in place.conflicts
+    }
+    assert told == {
+        "1#v3-9.presence": (("eve",), ("ann", "bob")),
+        "2#2.label": (("ann", "bob", "eve"), ()),
+        "3#v2-3.presence": (("bob",), ("eve",)),  # ann did not look
+    }
 
 
 def test_items_of_one_id_in_several_subsets_are_several():

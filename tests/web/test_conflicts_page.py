@@ -289,3 +289,60 @@ def test_votes_that_failed_are_shown_with_who_voted_and_decided(
         (25.0, "dog"),
         (40.0, "cat"),
     ]
+
+
+WHO = ("ann", "bob", "eve", "kim")
+
+
+def test_every_voter_is_drawn_in_a_colour_of_its_own_and_behind_a_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser
+):
+    monkeypatch.chdir(tmp_path)
+    roles = ("ours", "theirs", "voter-3", "voter-4")
+    labels = ("cat", "dog", "person", None)  # and kim has removed the item b
+    with Repository.init(tmp_path) as repo:
+        repo.commit(
+            dataset(item("a"), item("b", box(1.0, 1.0, "cat", 5))), message="base", source="pets"
+        )
+        for n, (name, label) in enumerate(zip(WHO, labels, strict=True)):
+            repo.create_branch(name, repo.resolve("main"))
+            held = [item("a", *([] if label is None else [box(5.0 + n, 5.0, label, n + 1)]))]
+            if name == "ann":
+                held.append(item("b", box(2.0, 1.0, "cat", 5)))
+            repo.commit(dataset(*held), message=name, source="pets", branch=name)
+    assert dvcs("merge", *WHO).code == 1
+    told = dvcs("conflicts").out
+    assert "      have    ann\n      lack    bob, eve, kim" in told
+    assert dvcs("conflicts", "--html", "p.html").code == 1
+    page = browser.open(tmp_path / "p.html")
+
+    def drawn() -> dict[str, list]:
+        rows = {role: page.attributes(f".pane.first g.{role} .line rect", "x") for role in roles}
+        return {role: at for role, at in rows.items() if at}
+
+    assert page.text(".item-name") == "pets/train/a"
+    assert drawn() == {"ours": [[5.0]], "theirs": [[6.0]], "voter-3": [[7.0]]}
+    assert page.text(".legend").split() == ["base", *WHO, "unchanged"]
+    assert "ann, bob, eve" in page.text(".conflict.current .voters >> nth=0")
+    assert "kim" in page.text(".conflict.current .voters >> nth=1")
+    colours = page.js(
+        "[...document.querySelectorAll('.legend span')]"
+        ".map((one) => getComputedStyle(one, '::before').borderTopColor)"
+    )
+    assert len(set(colours[1:5])) == 4
+    swatches = page.js(
+        "[...document.querySelectorAll('.conflict.current .voters span')]"
+        ".map((one) => getComputedStyle(one, '::before').backgroundColor)"
+    )
+    assert swatches == [colours[1], colours[2], colours[3], colours[4]]
+    page.press("5")  # eve off
+    assert drawn() == {"ours": [[5.0]], "theirs": [[6.0]]}
+    page.press("2", "5")  # ann off, eve on
+    page.press("s")
+    assert page.text(".pane.first .pane-title") == "bob"
+    assert page.text(".pane.second .pane-title") == "eve"
+    page.press("4", "2", "j")
+    assert page.text(".item-name") == "pets/train/b"
+    assert "an item removed by some" in page.text(".conflict.current")
+    assert page.text(".conflict.current .voters >> nth=1").split()[1:] == ["bob,", "eve,", "kim"]
+    assert page.text(".conflict.current .choices").replace("\n", " ").startswith("Ours")

@@ -1,20 +1,35 @@
 // The page of `dvcs conflicts --html`: conflicts over their pictures, decided by keys.
 
-const SIDES = ["base", "ours", "theirs"];
-const MODES = [
-  ["all", "Over each other", "4", "Base, ours and theirs over each other"],
-  ["side", "Side by side", "s", "Ours at the left, theirs at the right"],
-  ["blink", "Blink", "x", "Ours and theirs in turns"],
-];
+// What is drawn: the base, and both sides of a merge, or all voters.
+const SIDES = INDEX.sides.map((one) => one.id);
+const SIDE = Object.fromEntries(INDEX.sides.map((one) => [one.id, one]));
+const SIDE_KEYS = ["1", "2", "3", "5", "6", "7", "8", "9"];
+const MODES = INDEX.vote
+  ? [
+      ["all", "Over each other", "4", "All voters over each other"],
+      ["side", "Side by side", "s", "The first two voters that are shown"],
+      ["blink", "Blink", "x", "The voters that are shown in turns"],
+    ]
+  : [
+      ["all", "Over each other", "4", "Base, ours and theirs over each other"],
+      ["side", "Side by side", "s", "Ours at the left, theirs at the right"],
+      ["blink", "Blink", "x", "Ours and theirs in turns"],
+    ];
 
-const state = { item: null, at: null, current: 0, flip: false, timer: null };
+const state = { item: null, at: null, current: 0, turn: 0, timer: null };
 
 const stage = new Stage({ over: () => {}, click: (row) => select(row, false) });
 const mode = new Choice(MODES, "all", show);
 const layers = Object.fromEntries(
   SIDES.map((side, at) => [
     side,
-    new Toggle(ROLES[side], String(at + 1), `Show what is on this side: ${side}`, true, show),
+    new Toggle(
+      SIDE[side].name,
+      SIDE_KEYS[at] || "",
+      INDEX.vote ? `Show what ${SIDE[side].name} has` : `Show what is on this side: ${side}`,
+      true,
+      show,
+    ),
   ]),
 );
 const context = new Toggle("Whole item", "g", "Also what is not in conflict", true, show);
@@ -43,7 +58,14 @@ const keys = help([
   ["r", "take a decision back"],
   ["j k", "next, previous conflict"],
   ["n", "next open conflict"],
-  ["1 2 3", "base, ours, theirs on the picture"],
+  INDEX.vote
+    ? [
+        SIDE_KEYS.slice(0, SIDES.length).join(" "),
+        `${SIDES.slice(0, SIDE_KEYS.length)
+          .map((side) => SIDE[side].name)
+          .join(", ")} on the picture`,
+      ]
+    : ["1 2 3", "base, ours, theirs on the picture"],
   ["4 s x", "over each other, side by side, blink"],
   ["g", "what is not in conflict, in grey"],
   ["+ - 0", "zoom in, out, the whole picture"],
@@ -69,10 +91,11 @@ function entriesOf(item, current, sides) {
     for (const side of sides) {
       for (const note of conflict.notes[side]) {
         told.add(JSON.stringify([side, note.id, note.type]));
-        const caption = side === "base" ? "" : `${side}: ${captionOf(note)}`;
+        const caption = side === "base" ? "" : `${SIDE[side].name}: ${captionOf(note)}`;
         found.push({
           note,
-          role: side,
+          role: SIDE[side].role,
+          who: SIDE[side].name,
           row,
           caption,
           strong: row === current,
@@ -86,7 +109,7 @@ function entriesOf(item, current, sides) {
     for (const side of sides) {
       for (const note of item.layers[side] || []) {
         if (told.has(JSON.stringify([side, note.id, note.type]))) continue;
-        found.push({ note, role: side, quiet: true });
+        found.push({ note, role: SIDE[side].role, who: SIDE[side].name, quiet: true });
       }
     }
   }
@@ -145,11 +168,14 @@ function show() {
     title,
   });
   const one = (side) => part(shown.includes("base") ? ["base", side] : [side], titleOf(side));
-  if (mode.value === "side") stage.show([one("ours"), one("theirs")]);
+  const others = SIDES.filter((side) => side !== "base");
+  const wanted = others.filter((side) => layers[side].on);
+  const turns = INDEX.vote && wanted.length > 1 ? wanted : others;
+  if (mode.value === "side") stage.show(turns.slice(0, 2).map(one));
   else if (mode.value === "blink") {
     const step = () => {
-      state.flip = !state.flip;
-      stage.show([one(state.flip ? "ours" : "theirs")]);
+      stage.show([one(turns[state.turn % turns.length])]);
+      state.turn += 1;
     };
     step();
     state.timer = setInterval(step, BLINK_MS);
@@ -157,8 +183,9 @@ function show() {
 }
 
 function titleOf(side) {
-  const what = INDEX.titles[side];
-  return state.item.layers[side] === null ? `${side} (${what}): not there` : `${side} (${what})`;
+  const { name, title } = SIDE[side];
+  const told = INDEX.vote ? name : `${name} (${title})`;
+  return state.item.layers[side] === null ? `${told}: not there` : told;
 }
 
 // -- the list of conflicts -----------------------------------------------------------------------
@@ -301,7 +328,8 @@ document.body.append(
       make(
         "div",
         { class: "legend" },
-        ...[...SIDES, "same"].map((role) => make("span", { class: role }, ROLES[role])),
+        ...SIDES.map((side) => make("span", { class: SIDE[side].role }, SIDE[side].name)),
+        make("span", { class: "same" }, ROLES.same),
       ),
     ),
     panel,
@@ -320,9 +348,9 @@ listenForKeys({
   ArrowDown: () => step(1),
   ArrowUp: () => step(-1),
   n: nextOpen,
-  1: () => layers.base.flip(),
-  2: () => layers.ours.flip(),
-  3: () => layers.theirs.flip(),
+  ...Object.fromEntries(
+    SIDES.slice(0, SIDE_KEYS.length).map((side, at) => [SIDE_KEYS[at], () => layers[side].flip()]),
+  ),
   4: () => mode.set("all"),
   s: () => mode.set(mode.value === "side" ? "all" : "side"),
   x: () => mode.set(mode.value === "blink" ? "all" : "blink"),

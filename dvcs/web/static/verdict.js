@@ -1,5 +1,7 @@
 // One conflict in the list: what both sides say, the choices, and the field for another value.
 
+// What a conflict's values are called; of a vote, ours is the first voter's, theirs the others'.
+const VALUES = ["base", "ours", "theirs"];
 const NAMED = new Set(["label", "label-deleted", "label-name"]);
 
 // Whether the value of a conflict is the name of a label.
@@ -17,7 +19,7 @@ function isPresence({ kind, field }) {
 function conflictElement(conflict, row) {
   const { key, allowed, texts } = conflict;
   const decision = decisions[state.at][key];
-  const sides = SIDES.filter((side) => texts[side] !== null || conflict.kind === "deleted");
+  const sides = VALUES.filter((side) => texts[side] !== null || conflict.kind === "deleted");
   const element = make(
     "section",
     {
@@ -38,10 +40,20 @@ function conflictElement(conflict, row) {
         make(
           "tr",
           null,
-          make("th", { class: side }, side),
+          make("th", conflict.kind === "vote" ? null : { class: side }, side),
           make("td", null, sideText(conflict, side)),
         ),
       ),
+      ...["have", "lack"]
+        .filter((name) => conflict[name].length)
+        .map((name) =>
+          make(
+            "tr",
+            { class: "voters" },
+            make("th", null, name),
+            make("td", null, ...conflict[name].flatMap(votersName)),
+          ),
+        ),
     ),
   );
   const buttons = allowed.map((choice) => {
@@ -54,6 +66,12 @@ function conflictElement(conflict, row) {
   element.append(make("div", { class: "choices" }, ...buttons));
   if (allowed.includes("value")) element.append(valueField(conflict, row, decision));
   return element;
+}
+
+// A voter's name behind its colour; but for the first, after a comma.
+function votersName(name, at) {
+  const side = INDEX.sides.find((one) => one.name === name && one.id !== "base");
+  return [at ? ", " : "", make("span", { class: side ? side.role : "" }, name)];
 }
 
 function sideText(conflict, side) {

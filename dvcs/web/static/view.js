@@ -1,7 +1,7 @@
 // The picture with shapes over it: one or two panes that zoom and move together.
 //
-// An entry is what a pane shows of one annotation: {note, role, caption, row, strong, quiet}.
-// `role` gives the colour, `row` joins it with its line in the list; of `strong` ones the caption
+// An entry is what a pane shows of one annotation: {note, role, who, caption, row, strong, quiet}.
+// `role` gives the colour, `who` says whose it is, `row` joins it with its line in the list; of `strong` ones the caption
 // is shown, `quiet` ones are faint.
 
 const BLINK_MS = 650;
@@ -272,9 +272,9 @@ const GEOMETRY = new Set(
 );
 
 // What is known of an annotation, as lines for the box beside the pointer.
-function factsOf({ note, role }) {
+function factsOf({ note, role, who }) {
   const lines = [make("b", null, `${note.type} ${note.label === undefined ? "" : note.label}`)];
-  lines.push(make("i", null, ROLES[role] || role));
+  lines.push(make("i", null, who || ROLES[role] || role));
   const facts = { ...note, ...note.attributes };
   for (const [name, value] of Object.entries(facts)) {
     if (UNTOLD.has(name) || GEOMETRY.has(name)) continue;
