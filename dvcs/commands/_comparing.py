@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
     from dvcs.repository.revisions import Revision
     from dvcs.repository.snapshot import Snapshot
-    from dvcs.repository.worktree import LabelChanges
+    from dvcs.repository.working.worktree import LabelChanges
     from dvcs.web.sides import Side
 
 
@@ -86,7 +86,7 @@ def _two(
     from dvcs.commands import _labels, _policy
     from dvcs.repository.diffing import diff
     from dvcs.repository.labels import with_known_keys
-    from dvcs.repository.worktree import label_changes
+    from dvcs.repository.working.worktree import label_changes
 
     old, new = sides
     if repo is not None and on_disk(old) is None and on_disk(new) is None:
@@ -145,7 +145,7 @@ def _working(
 ) -> Compared:
     """Compare working copies with what they were written from, or with a revision."""
     from dvcs.commands import _policy
-    from dvcs.repository import copies, worktree
+    from dvcs.repository.working import copies, worktree
 
     if revision is None:
         found = worktree.status(repo, list(sources) or None).copies
@@ -175,8 +175,8 @@ def _working(
 
 def _known(repo: "Repository", source: str, labels: "Labels") -> "Labels":
     """Return the labels of a working copy with the keys that they have where it comes from."""
-    from dvcs.repository import copies
     from dvcs.repository.labels import with_known_keys
+    from dvcs.repository.working import copies
 
     base = copies.get(repo, source).commit
     snapshot = repo.snapshot(bytes.fromhex(base) if base else None)
@@ -225,7 +225,7 @@ def _datasets(
 
 def _copies(repo: "Repository", bases: dict[str, str | None]) -> "tuple[Side, Side]":
     """Return what working copies were written from, and what they are."""
-    from dvcs.repository import worktree
+    from dvcs.repository.working import worktree
     from dvcs.web.sides import CommitSide, DatasetSide, SidesBySource
 
     old = {

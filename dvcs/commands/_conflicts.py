@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvcs.merge import Conflict
-    from dvcs.repository.conflicts import Place
+    from dvcs.repository.merges.conflicts import Place
 
 LONGEST = 80
 

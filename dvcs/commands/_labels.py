@@ -7,7 +7,7 @@ from dvcs import ui
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.worktree import LabelChanges
+    from dvcs.repository.working.worktree import LabelChanges
 
 MOST = 10
 
@@ -16,7 +16,7 @@ def between(
     repo: "Repository", old: bytes | None, new: bytes | None, sources: Collection[str] | None = None
 ) -> "dict[str, LabelChanges]":
     """Return what changed in the labels of the sources that both commits have; only changes."""
-    from dvcs.repository.worktree import label_changes
+    from dvcs.repository.working.worktree import label_changes
 
     before, after = repo.snapshot(old), repo.snapshot(new)
     found = {}

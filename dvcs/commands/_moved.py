@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dvcs.repository import Repository
-    from dvcs.repository.carrying import CheckedOut, Rewritten
+    from dvcs.repository.working.carrying import CheckedOut, Rewritten
 
 MOST = 10
 

@@ -16,8 +16,8 @@ def run(
     """Bring back a dataset onto a revision; tell what changed."""
     from dvcs.commands import _labels, _render
     from dvcs.compare import summarise, summary_report
-    from dvcs.repository.onto import import_onto
-    from dvcs.repository.worktree import label_changes
+    from dvcs.repository.working.onto import import_onto
+    from dvcs.repository.working.worktree import label_changes
 
     done = import_onto(repo, request, onto, rule=on_conflict)  # type: ignore[arg-type]
     changes = summarise(tuple(done.difference.changes()))

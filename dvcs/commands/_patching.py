@@ -24,7 +24,7 @@ def write(
     Raises UsageError for what is not two revisions, and where `output` is there.
     """
     from dvcs.repository import Repository
-    from dvcs.repository.patches import patch_lines
+    from dvcs.repository.patches.applying import patch_lines
 
     with Repository(state().folder) as repo:
         before, after = _ends(repo, sides)

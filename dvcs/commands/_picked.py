@@ -10,8 +10,8 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.picking import Picked, Picks
-    from dvcs.repository.underway import Kind
+    from dvcs.repository.merges.picking import Picked, Picks
+    from dvcs.repository.merges.underway import Kind
 
 mainline_option = click.option(
     "-m", "--mainline", type=click.IntRange(min=1), help="Of a merge: compare it with this parent."
@@ -55,7 +55,7 @@ def run(
     as_json: bool = False,
 ) -> int:
     """Do what was asked for, tell it, and return the exit code."""
-    from dvcs.repository import picking
+    from dvcs.repository.merges import picking
 
     flags = [f"--{name.replace('go_on', 'continue')}" for name, on in way._asdict().items() if on]
     if len(flags) > 1:
@@ -89,7 +89,7 @@ def run(
 
 
 def _report(repo: "Repository", done: "Picks", *, dry_run: bool) -> list[dict[str, Any]]:
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     reports = [_one_report(repo, one, dry_run=dry_run) for one in done.picked]
     if done.stopped is not None:

@@ -7,7 +7,7 @@ from dvcs import ui
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.policy_file import Look
+    from dvcs.repository.policies.policy_file import Look
 
 NAME = "dvcs.toml"
 WORDS = {
@@ -21,7 +21,7 @@ CONTEXT = 3
 def status_lines(found: "Look") -> Iterator[str]:
     """Yield what there is to say of the file in the working folder; nothing where it is clean."""
     from dvcs.errors import InvalidPolicy
-    from dvcs.repository.policy_text import parse
+    from dvcs.repository.policies.text import parse
 
     if found.dirty:
         yield ""
@@ -57,7 +57,7 @@ def _text(repo: "Repository", oid: bytes | None) -> str | None:
 
 def edited(repo: "Repository", oid: bytes | None = None) -> tuple[str | None, str | None]:
     """Return the file's base (or that of a commit), and what it says now."""
-    from dvcs.repository import policy_file
+    from dvcs.repository.policies import policy_file
 
     found = policy_file.look(repo)
     now = None if found.text is None else decoded(found.text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dvcs.compare import ItemChange, Summary
     from dvcs.objects.gitobjects import Commit, Signature
     from dvcs.repository import Repository
-    from dvcs.repository.worktree import LabelChanges
+    from dvcs.repository.working.worktree import LabelChanges
 
 DIGITS = 10
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "renamed": ">"}

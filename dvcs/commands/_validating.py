@@ -16,7 +16,7 @@ from dvcs.validate import RULES, SEVERITIES, Options, Report, Severity, Task, va
 if TYPE_CHECKING:
     from dvcs.commands._selectors import OnDisk
     from dvcs.model import Dataset
-    from dvcs.repository.policy_text import Policy
+    from dvcs.repository.policies.text import Policy
 
 SHOWN = 3
 VIOLATIONS = 20
@@ -94,7 +94,7 @@ def checked(what: str, wishes: Wishes) -> list[Checked]:
 
 def _revision(what: str, wishes: Wishes) -> list[Checked]:
     from dvcs.commands._selectors import parse, repository_for
-    from dvcs.repository.policy import policy_of
+    from dvcs.repository.policies.policy import policy_of
 
     with repository_for(what) as repo:
         oid, source = parse(repo, what)
@@ -112,7 +112,7 @@ def _revision(what: str, wishes: Wishes) -> list[Checked]:
 def audit(what: str, *, everything: bool, as_json: bool) -> int:
     """Tell what a revision's own policy has against it; return the exit code."""
     from dvcs.commands._selectors import on_disk, parse, repository_for
-    from dvcs.repository import policy
+    from dvcs.repository.policies import policy
 
     if on_disk(what) is not None:
         raise UsageError("a policy is that of a revision", hint="name one, or leave out --policy")
@@ -147,8 +147,8 @@ def place(at: "OnDisk", wishes: Wishes) -> Checked:
 
 def _policy_near(path: Path) -> "Policy | None":
     """Return what the nearest `dvcs.toml` says, up to the root of a repository, dvcs's or Git's."""
-    from dvcs.repository.policy_file import NAME
-    from dvcs.repository.policy_text import parse
+    from dvcs.repository.policies.policy_file import NAME
+    from dvcs.repository.policies.text import parse
 
     here = path.resolve()
     for folder in (here, *here.parents):

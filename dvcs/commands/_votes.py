@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dvcs import ui
 
 if TYPE_CHECKING:
-    from dvcs.repository.voting_report import SourceVotes, Votes
+    from dvcs.repository.votes.report import SourceVotes, Votes
     from dvcs.vote import AgreementReport, Finding
 
 MOST = 20
@@ -59,7 +59,7 @@ def _voters(votes: "Votes") -> Iterator[str]:
 
 
 def _quorum(votes: "Votes") -> str:
-    from dvcs.repository.voting_plan import MAJORITY
+    from dvcs.repository.votes.plan import MAJORITY
 
     quorum = votes.options.quorum
     if not quorum:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dvcs.commands._selectors import OnDisk
     from dvcs.model import Dataset
     from dvcs.repository import Repository
-    from dvcs.repository.voting import Request
-    from dvcs.repository.voting_report import Votes
+    from dvcs.repository.votes.report import Votes
+    from dvcs.repository.votes.voting import Request
     from dvcs.vote import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -158,7 +158,7 @@ def place_of(text: str) -> "OnDisk | None":
 
 def request_of(revisions: Sequence[str], *, dry_run: bool, how: dict[str, Any]) -> "Request":
     """Return what is asked for of a vote of revisions."""
-    from dvcs.repository.voting import Request
+    from dvcs.repository.votes.voting import Request
 
     names = ("into", "message", "only", "excluded", "squash", "allow_unrelated")
     return Request(
@@ -172,7 +172,7 @@ def request_of(revisions: Sequence[str], *, dry_run: bool, how: dict[str, Any]) 
 
 def options_of(how: dict[str, Any], names: Sequence[str], *, on_disk: bool) -> "Options":
     """Return the options of a vote of those given. Raises UsageError."""
-    from dvcs.repository.voting_plan import MAJORITY
+    from dvcs.repository.votes.plan import MAJORITY
     from dvcs.vote import Options, parse_group, parse_quorum
 
     given: dict[str, Any] = {
@@ -217,7 +217,7 @@ def merge_on_disk(
     from dvcs.commands import _options, _votes
     from dvcs.commands._exporting import tell_exported
     from dvcs.formats._exporting import export
-    from dvcs.repository.voting_datasets import vote_datasets
+    from dvcs.repository.votes.datasets import vote_datasets
 
     names = _names(texts)
     options = options_of(how, names, on_disk=True)

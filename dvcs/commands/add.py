@@ -55,7 +55,7 @@ def command(
     yet. The reader's own options stand after a lone '--'.
     """
     from dvcs.commands import _options
-    from dvcs.repository import worktree
+    from dvcs.repository.working import worktree
 
     chosen = _options.format_at(path, format)
     if _options.asked_for_help(arguments := rest()):

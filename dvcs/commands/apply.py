@@ -13,7 +13,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.patches import Applied
+    from dvcs.repository.patches.applying import Applied
 
 SHOWN = 10
 STDIN = "-"
@@ -85,7 +85,7 @@ def command(
     cherry-pick --continue' commits. Labels are known by key, else by name. Images do not travel in
     a patch: new items whose images are not here get along without.
     """
-    from dvcs.repository.patches import told_lines
+    from dvcs.repository.patches.applying import told_lines
 
     done = repo.apply(
         told_lines(sys.stdin.buffer, "stdin") if str(file) == STDIN else file,
@@ -116,7 +116,7 @@ def _names(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _report(done: "Applied", *, dry_run: bool) -> dict[str, Any]:
-    from dvcs.repository.conflicts import report
+    from dvcs.repository.merges.conflicts import report
 
     made, header = done.committed, done.patch.header
     return {

@@ -14,7 +14,7 @@ from dvcs.errors import RevisionNotFound, UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.carrying import CheckedOut
+    from dvcs.repository.working.carrying import CheckedOut
 
 
 @declare(
@@ -68,7 +68,7 @@ def command(
     working copy, so do sources after a lone '--'. Without anything, all sources that have none get
     one.
     """
-    from dvcs.repository import checkout
+    from dvcs.repository.working import checkout
 
     wishes = {name: value for name, value in wishes.items() if value is not None}
     how: dict[str, Any] = {"force": force, "dry_run": dry_run}
@@ -97,7 +97,7 @@ def _meant(
     wishes: "dict[str, Any]",
 ) -> tuple[str, list[str]]:
     """Return the revision to go to, or to take sources from, and these."""
-    from dvcs.repository import copies
+    from dvcs.repository.working import copies
 
     if named:
         return target or "HEAD", list(named)

@@ -12,7 +12,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.picking import Picks
+    from dvcs.repository.merges.picking import Picks
 
 
 @declare(
@@ -66,7 +66,7 @@ def command(
     """
 
     def start() -> "Picks":
-        from dvcs.repository.picking import cherry_pick
+        from dvcs.repository.merges.picking import cherry_pick
 
         if not revisions:
             raise UsageError("which commit?", hint="see 'dvcs log', or end one with --continue")

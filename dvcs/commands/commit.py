@@ -62,7 +62,7 @@ def command(
     Where somebody else committed to the source meanwhile, both are merged item by item, or it
     refuses.
     """
-    from dvcs.repository import copies, worktree
+    from dvcs.repository.working import copies, worktree
 
     known = copies.load(repo.layout)
     policy = NAME in what if what else None
@@ -140,7 +140,7 @@ def _tell_dry(
 ) -> None:
     from dvcs.commands import _render
     from dvcs.compare import Summary, summary_report
-    from dvcs.repository import worktree
+    from dvcs.repository.working import worktree
 
     chosen = None if sources is None else list(dict.fromkeys(sources))
     found = worktree.status(repo, chosen)

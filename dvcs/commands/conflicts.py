@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dvcs.repository import Repository
-    from dvcs.repository.conflicts import Merging, Place
+    from dvcs.repository.merges.conflicts import Merging, Place
 
 
 @declare(
@@ -43,7 +43,7 @@ def command(
     saves, where each is drawn over its image and decided by keys.
     """
     from dvcs.commands import _conflicts
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     merging = conflicts.load(repo)
     left = merging.open()

@@ -121,7 +121,7 @@ def command(
 
 def _tracked(repo: "Repository", request: "Request", done: "Imported") -> bool:
     """Make what was imported the working copy of its source, if it lies in the working folder."""
-    from dvcs.repository.tracking import track_imported
+    from dvcs.repository.working.tracking import track_imported
 
     return track_imported(
         repo,
@@ -135,7 +135,7 @@ def _tracked(repo: "Repository", request: "Request", done: "Imported") -> bool:
 
 
 def _tell_of_copy(repo: "Repository", done: "Imported", path: Path, *, tracked: bool) -> None:
-    from dvcs.repository import copies
+    from dvcs.repository.working import copies
 
     copy = copies.load(repo.layout).get(done.name)
     if tracked:

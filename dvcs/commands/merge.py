@@ -15,7 +15,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.merging import Merged
+    from dvcs.repository.merges.merging import Merged
 
 
 @declare(
@@ -122,7 +122,7 @@ def _in_repository(
     as_json: bool,
     how: dict[str, Any],
 ) -> int:
-    from dvcs.repository import merging
+    from dvcs.repository.merges import merging
 
     if how.pop("abort"):
         _alone(revisions, "--abort")
@@ -133,7 +133,7 @@ def _in_repository(
         _alone(revisions, "--continue")
         done = merging.go_on(repo, message=how["message"], dry_run=dry_run)
     elif len(revisions) > 1:
-        from dvcs.repository.voting import vote
+        from dvcs.repository.votes.voting import vote
 
         if output is not None:
             _voting.check_report(output)
@@ -151,7 +151,7 @@ def _in_repository(
 
 
 def _abort(repo: "Repository", *, dry_run: bool, as_json: bool, how: dict[str, Any]) -> None:
-    from dvcs.repository import merging
+    from dvcs.repository.merges import merging
 
     if how["go_on"]:
         raise UsageError("--continue and --abort exclude each other", hint="give one of them")
@@ -171,7 +171,7 @@ def _alone(revisions: tuple[str, ...], option: str) -> None:
 
 def _request(revisions: tuple[str, ...], *, dry_run: bool, how: dict[str, Any]) -> Any:
     from dvcs.merge import Options
-    from dvcs.repository.merging import Request
+    from dvcs.repository.merges.merging import Request
 
     if not revisions:
         hint = "see 'dvcs branch', or end a merge with --continue or --abort"
@@ -195,7 +195,7 @@ def _report(repo: "Repository", done: "Merged", *, dry_run: bool) -> dict[str, A
     import msgspec
 
     from dvcs.compare import summary_report
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     found = _summary(repo, done)
     return {

@@ -38,7 +38,7 @@ def command(
     keep it. A source that was added and never committed is only forgotten, its files stay.
     """
     from dvcs.errors import UnknownName
-    from dvcs.repository import checkout, copies
+    from dvcs.repository.working import checkout, copies
 
     snapshot = repo.snapshot(repo.refs.head_commit())
     known = {*snapshot.sources, *copies.load(repo.layout)}

@@ -29,7 +29,7 @@ def command(
     they are at REV (default: HEAD). 'dvcs undo' takes it back.
     """
     from dvcs.commands._moved import report, tell
-    from dvcs.repository import checkout
+    from dvcs.repository.working import checkout
 
     done = [checkout.reset(repo, revision, hard=hard, dry_run=dry_run)]
     if as_json:

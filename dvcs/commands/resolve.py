@@ -26,7 +26,7 @@ class ConflictType(NamesType):
     def names(self, ctx: click.Context) -> "Iterable[str]":
         """Return the items, and the names of their conflicts."""
         from dvcs.commands._types import _repository
-        from dvcs.repository import conflicts
+        from dvcs.repository.merges import conflicts
 
         with _repository(ctx) as repo:
             places = conflicts.load(repo).open()
@@ -84,7 +84,7 @@ def command(
     one side, as before, both, or a value. Nothing else happens before it goes on (--continue); a
     decision can be changed until then.
     """
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     choices = [name for name, given in sides.items() if given]
     if file is not None:

@@ -12,7 +12,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.restoring import Restored
+    from dvcs.repository.restores.restoring import Restored
 
 
 @declare(
@@ -78,7 +78,7 @@ def _take_back(
     as_json: bool,
 ) -> None:
     from dvcs.commands._moved import report, tell
-    from dvcs.repository import checkout
+    from dvcs.repository.working import checkout
 
     if any(options.values()):
         raise UsageError("this is for a part of a revision", hint="say which one with --from REV")

@@ -12,7 +12,7 @@ from dvcs.errors import UsageError
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.picking import Picks
+    from dvcs.repository.merges.picking import Picks
 
 
 @declare(
@@ -56,7 +56,7 @@ def command(
     """
 
     def start() -> "Picks":
-        from dvcs.repository.picking import revert
+        from dvcs.repository.merges.picking import revert
 
         if not revisions:
             raise UsageError("which commit?", hint="see 'dvcs log', or end one with --continue")

@@ -161,7 +161,7 @@ def _pop(repo: "Repository", number: int, *, as_json: bool) -> int:
 
 def _tell_popped(repo: "Repository", done: "Popped", *, as_json: bool) -> int:
     from dvcs.commands import _conflicts
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     if as_json:
         told = {**_report(done.stash), "conflicts": conflicts.report(done.places)}

@@ -14,7 +14,7 @@ from dvcs.commands._types import SourceType
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
-    from dvcs.repository.worktree import CopyStatus, Status
+    from dvcs.repository.working.worktree import CopyStatus, Status
     from dvcs.stats import Info
 
 MOST = 10
@@ -39,7 +39,7 @@ def command(repo: "Repository", /, *, sources: tuple[str, ...], as_json: bool) -
     A working copy is compared with what it was last committed or written as, annotation by
     annotation. Where no file was touched, none is read.
     """
-    from dvcs.repository import worktree
+    from dvcs.repository.working import worktree
 
     found = worktree.status(repo, sources or None)
     found = msgspec.structs.replace(found, untracked=tuple(_untracked(repo, found)))
@@ -62,7 +62,7 @@ def _untracked(repo: "Repository", found: "Status") -> Iterator[str]:
 
 def _contents(repo: "Repository", one: "CopyStatus") -> "Info":
     from dvcs.errors import DvcsError
-    from dvcs.repository import worktree
+    from dvcs.repository.working import worktree
     from dvcs.stats import Info, summarise
 
     try:
@@ -133,7 +133,7 @@ def _lines(repo: "Repository", found: "Status", new: "dict[str, Info]") -> Itera
 def _under_way(repo: "Repository") -> dict[str, Any] | None:
     """Return what is under way, and how many conflicts are open; None where nothing is."""
     from dvcs.errors import RepositoryError
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
     from dvcs.repository.message import parse
 
     kind = conflicts.under_way(repo)

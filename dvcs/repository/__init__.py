@@ -4,22 +4,20 @@ A repository of datasets: the handle, and a module for each thing that can be do
     layout.py       where things are; made, found
     locks.py, refs.py, oplog.py, transaction.py
                     how a change is made so that nothing is lost
-    gate.py, policy.py, hooks.py, trust.py
+    gate.py, policies/, hooks.py, trust.py
                     what may refuse a commit; what the user lets run
+    links.py, references.py
+                    what a repository from elsewhere must not lead to
     snapshot.py     what one commit holds
     revisions.py, history.py, message.py, describe.py, reflog.py, blame.py, bisect.py
                     which commit, how they follow each other, what they say, who changed what
     diffing.py      what differs between two commits
-    branches.py, undo.py
-                    branches and tags; taking back
+    branches.py, undo.py, stash.py, restores/, patches/
+                    branches and tags; taking back; changes put aside, and from elsewhere
     ingest.py, importing.py, exporting.py, editing.py, labels.py
                     datasets in and out; single items; labels across versions
-    worktree.py, copies.py, examining.py, recording.py, checkout.py, carrying.py, rewriting.py
-                    working copies: what was changed in them; recorded; written
-    bringback.py, difference.py, rendering.py, onto.py
-                    edits in poorer formats, brought back as differences
-    merging.py, merge_*.py, picking.py, grafting.py, stash.py, underway.py, conflicts.py
-                    three-way merges and their conflicts
+    working/        working copies: what was changed in them; recorded; written
+    merges/, votes/ three-way merges and their conflicts; several versions by vote
     fsck.py, gc.py, upkeep.py, reachability.py, absent.py
                     keeping it sound and small
     identity.py, config.py, trying.py
@@ -52,15 +50,15 @@ if TYPE_CHECKING:
     from dvcs.merge import Options, Strategy
     from dvcs.objects.media import MediaStore
     from dvcs.repository.blame import Blamed
-    from dvcs.repository.carrying import CheckedOut
     from dvcs.repository.layout import Layout
-    from dvcs.repository.merging import Merged
+    from dvcs.repository.merges.merging import Merged
+    from dvcs.repository.merges.picking import Picks
     from dvcs.repository.oplog import Operation
-    from dvcs.repository.patches import Applied
-    from dvcs.repository.picking import Picks
-    from dvcs.repository.restoring import Restored
+    from dvcs.repository.patches.applying import Applied
+    from dvcs.repository.restores.restoring import Restored
     from dvcs.repository.stash import Popped, Stash
-    from dvcs.repository.worktree import Status
+    from dvcs.repository.working.carrying import CheckedOut
+    from dvcs.repository.working.worktree import Status
 
 __all__ = ["Committed", "Repository"]
 
@@ -197,7 +195,7 @@ class Repository:
 
         With a source (`main:coco`) on either side, only that one. Raises RevisionNotFound.
         """
-        from dvcs.repository.patches import patch_lines
+        from dvcs.repository.patches.applying import patch_lines
 
         before, after = self.parse(old), self.parse(new)
         named = {one for one in (before.source, after.source, *(sources or ())) if one}
@@ -282,7 +280,7 @@ class Repository:
 
     def status(self) -> "Status":
         """Return what was changed in the working copies; see `worktree.status`."""
-        from dvcs.repository import worktree
+        from dvcs.repository.working import worktree
 
         return worktree.status(self)
 
@@ -290,7 +288,7 @@ class Repository:
         self, target: str, *, create: str | None = None, force: bool = False
     ) -> "CheckedOut":
         """Go to a branch or revision, and rewrite working copies; see `checkout.checkout`."""
-        from dvcs.repository import checkout
+        from dvcs.repository.working import checkout
 
         return checkout.checkout(self, target, create=create, force=force)
 
@@ -307,7 +305,7 @@ class Repository:
     ) -> "Merged":
         """Merge a revision into a branch (default: the current one); see `merging.merge`."""
         from dvcs.merge import Options as Defaults
-        from dvcs.repository import merging
+        from dvcs.repository.merges import merging
         from dvcs.repository.trying import trying
 
         request = merging.Request(
@@ -324,13 +322,13 @@ class Repository:
 
     def revert(self, *revisions: str, message: str | None = None) -> "Picks":
         """Commit the opposite of what commits changed; see `picking.revert`."""
-        from dvcs.repository import picking
+        from dvcs.repository.merges import picking
 
         return picking.revert(self, revisions, message=message)
 
     def cherry_pick(self, *revisions: str) -> "Picks":
         """Commit what other commits changed; see `picking.cherry_pick`."""
-        from dvcs.repository import picking
+        from dvcs.repository.merges import picking
 
         return picking.cherry_pick(self, revisions)
 
@@ -345,8 +343,8 @@ class Repository:
         message: str | None = None,
         dry_run: bool = False,
     ) -> "Applied":
-        """Commit what a patch changes, a file or its lines; see `patches.apply_patch`."""
-        from dvcs.repository import patches
+        """Commit what a patch changes, a file or its lines; see `patches.applying.apply_patch`."""
+        from dvcs.repository.patches import applying
         from dvcs.repository.trying import trying
 
         how: dict[str, Any] = {
@@ -359,8 +357,8 @@ class Repository:
         }
         with trying(self, dry_run=dry_run):
             if isinstance(patch, str | Path):
-                return patches.apply_file(self, Path(patch), **how)
-            return patches.apply_patch(self, patch, **how)
+                return applying.apply_file(self, Path(patch), **how)
+            return applying.apply_patch(self, patch, **how)
 
     def restore_from(
         self,
@@ -376,7 +374,7 @@ class Repository:
 
         Selectors are SOURCE, SOURCE/SUBSET/ID or ITEM#ANNOTATION, `expression` is XPath.
         """
-        from dvcs.repository import restoring
+        from dvcs.repository.restores import restoring
         from dvcs.repository.trying import trying
 
         with trying(self, dry_run=dry_run):

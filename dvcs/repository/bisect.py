@@ -21,12 +21,12 @@ import msgspec
 
 from dvcs.errors import RepositoryError, UsageError
 from dvcs.objects._durable import write_atomic
-from dvcs.repository import checkout
 from dvcs.repository.history import is_ancestor, walk
 from dvcs.repository.oplog import Move, change
 from dvcs.repository.refs import BISECT as REFS
 from dvcs.repository.refs import HEADS
 from dvcs.repository.sealing import sealed, unsealed
+from dvcs.repository.working import checkout
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from dvcs.errors import RepositoryError, UnknownName, UsageError
 from dvcs.objects.gitobjects import Kind
-from dvcs.repository import identity, locks, policy
+from dvcs.repository import identity, locks
 from dvcs.repository.history import is_ancestor
 from dvcs.repository.oplog import HEAD, Move, change
+from dvcs.repository.policies import policy
 from dvcs.repository.refs import HEADS, TAGS, check_name
 
 if TYPE_CHECKING:

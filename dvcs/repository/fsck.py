@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import CorruptObject, DvcsError, Locked, RepositoryError
 from dvcs.objects import verify as objects_verify
-from dvcs.repository import absent, locks, oplog, underway, upkeep
+from dvcs.repository import absent, locks, oplog, upkeep
 from dvcs.repository import layout as layouts
 from dvcs.repository.config import checksum_file
+from dvcs.repository.merges import underway
 from dvcs.repository.oplog import HEAD, Log
 from dvcs.repository.reachability import Places, Reachable, copy_roots, past_roots
 from dvcs.repository.refs import HEADS, PACKED, REMOTES

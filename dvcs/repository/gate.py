@@ -1,7 +1,7 @@
 """
 What stands between a new commit and its branch: the versioned policy, then the user's hooks.
 
-    admit       a commit that was made (`transaction.py`, `merging.py`): may its branch move there?
+    admit       a commit that was made (`transaction.py`, `merges/`): may its branch move there?
     forward     a commit that is there already, for a fast-forward
     after_...   tell hooks that something was done
     before_push what a push is about to send
@@ -106,7 +106,7 @@ class Gate:
         `write` makes the commit with a message. Raises PolicyViolation, and HookRefused where
         `hook` or `commit-msg` says no, may not run or cannot be started.
         """
-        from dvcs.repository import policy
+        from dvcs.repository.policies import policy
 
         policy.check(
             self._repo, branch=new.branch, parents=new.parents, tree=new.tree, reader=reader
@@ -122,7 +122,7 @@ class Gate:
 
     def forward(self, new: Proposal, oid: bytes, reader: "Trees") -> None:
         """Judge a fast-forward to a commit. Raises as `admit`."""
-        from dvcs.repository import policy
+        from dvcs.repository.policies import policy
 
         policy.check_forward(
             self._repo, branch=new.branch, tip=new.before, tree=new.tree, reader=reader

@@ -19,13 +19,13 @@ from dvcs.model import Dataset, Item, Media
 from dvcs.names import is_cut, quote, simple_name, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
-from dvcs.repository import copies
 from dvcs.repository.branches import check_free
 from dvcs.repository.ingest import Ingested, MediaMode, MediaTaker, ingest
 from dvcs.repository.labels import united_by_key, with_known_keys
 from dvcs.repository.refs import HEADS, check_name
 from dvcs.repository.snapshot import Snapshot, SourceInfo
 from dvcs.repository.transaction import Committed, Transaction
+from dvcs.repository.working import copies
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -85,7 +85,7 @@ def run(repo: "Repository", request: Request) -> Imported:
     RepositoryError where known items are missing and `mode` does not say what that means. Then
     nothing has changed.
     """
-    from dvcs.repository import checkout
+    from dvcs.repository.working import checkout
 
     name = simple_name(request.name or _default_name(request.data), "source")
     elsewhere = not _is_copy(repo, name, request.data)

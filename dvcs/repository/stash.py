@@ -4,10 +4,10 @@ Changes of working copies put aside: each time a commit under `refs/dvcs/stash/`
     refs/dvcs/stash/1, 2, ...       the highest is the newest, which people call 0
 
 Such a commit is what `commit` would have made; its parent is HEAD at that time. To take it up
-again, what it changed is made on the version that each copy was written from (`grafting.py`), and
-the files are written so; their records name that version again at the end of the rewrite, which
-whoever finds it unfinished finishes, so it is a change. The ref goes last: whoever is killed in
-between has the changes twice, never not at all.
+again, what it changed is made on the version that each copy was written from
+(`merges/grafting.py`), and the files are written so; their records name that version again at the
+end of the rewrite, which whoever finds it unfinished finishes, so it is a change. The ref goes
+last: whoever is killed in between has the changes twice, never not at all.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,18 @@ import msgspec
 from dvcs.errors import ConflictError, RepositoryError, UsageError
 from dvcs.merge import Options
 from dvcs.objects.gitobjects import Commit
-from dvcs.repository import copies, locks, oplog, underway
-from dvcs.repository.carrying import carry_out, finish_pending, rewrite_now
-from dvcs.repository.copies import Copy, CopyChange
-from dvcs.repository.examining import Examined, clean_copies, examine
-from dvcs.repository.grafting import graft, refuse_open
-from dvcs.repository.merge_plan import Plan
+from dvcs.repository import locks, oplog
+from dvcs.repository.merges import underway
+from dvcs.repository.merges.grafting import graft, refuse_open
+from dvcs.repository.merges.plan import Plan
+from dvcs.repository.merges.underway import Merging, Place
 from dvcs.repository.message import parse
 from dvcs.repository.oplog import Move, Operation
-from dvcs.repository.recording import recorded_as
-from dvcs.repository.underway import Merging, Place
+from dvcs.repository.working import copies
+from dvcs.repository.working.carrying import carry_out, finish_pending, rewrite_now
+from dvcs.repository.working.copies import Copy, CopyChange
+from dvcs.repository.working.examining import Examined, clean_copies, examine
+from dvcs.repository.working.recording import recorded_as
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository

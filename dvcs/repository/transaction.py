@@ -31,8 +31,8 @@ from dvcs.objects.items import encode_labels
 from dvcs.objects.media import MediaWriter
 from dvcs.repository import absent, identity, locks, oplog
 from dvcs.repository.gate import Proposal
+from dvcs.repository.merges.rebasing import BothChanged, Rebase
 from dvcs.repository.message import with_trailer
-from dvcs.repository.rebasing import BothChanged, Rebase
 from dvcs.repository.refs import HEADS, check_name
 from dvcs.repository.snapshot import (
     Snapshot,

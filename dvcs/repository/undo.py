@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dvcs.errors import RepositoryError
-from dvcs.repository import copies, oplog, policy_file, stash
-from dvcs.repository.carrying import carry_out, finish_pending
-from dvcs.repository.copies import Copy, CopyChange, Remembered
+from dvcs.repository import oplog, stash
 from dvcs.repository.oplog import Log, Move, Operation
-from dvcs.repository.policy_file import PolicyChange
+from dvcs.repository.policies import policy_file
+from dvcs.repository.policies.policy_file import PolicyChange
 from dvcs.repository.refs import BISECT, REMOTES
 from dvcs.repository.stash import STASHES
+from dvcs.repository.working import copies
+from dvcs.repository.working.carrying import carry_out, finish_pending
+from dvcs.repository.working.copies import Copy, CopyChange, Remembered
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository

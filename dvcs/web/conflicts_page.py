@@ -23,9 +23,9 @@ from dvcs.merge.pairing import Entry, Sides, align
 from dvcs.model import KINDS, Annotation, Item
 from dvcs.model.annotations import names_of
 from dvcs.progress import track
-from dvcs.repository.conflicts import Merging, Place, key_of
 from dvcs.repository.history import merge_bases
-from dvcs.repository.voting_plan import Seat, voting_of
+from dvcs.repository.merges.conflicts import Merging, Place, key_of
+from dvcs.repository.votes.plan import Seat, voting_of
 from dvcs.web.diff_page import Written
 from dvcs.web.page import Block, check_target, json_block, write_page
 from dvcs.web.pictures import Pictures, Shown

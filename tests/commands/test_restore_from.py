@@ -50,13 +50,13 @@ def test_an_interrupt_after_the_commit_does_not_say_that_nothing_was_changed(rep
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dvcs.repository.checkout.update_copies", interrupted)
+    monkeypatch.setattr("dvcs.repository.working.checkout.update_copies", interrupted)
     done = dvcs("restore", "--from", "HEAD~1", "pets/train/a", "-m", "As before")
     assert done.code == 130
     assert "interrupted; 'restore' is done, what follows it is not" in done.err
     assert "dvcs undo" in done.err
     assert "As before" in ok("log", "-n", "1")
-    monkeypatch.setattr("dvcs.repository.restoring.restore_from", interrupted)
+    monkeypatch.setattr("dvcs.repository.restores.restoring.restore_from", interrupted)
     done = dvcs("restore", "--from", "HEAD~1", "pets/train/a")
     assert done.err == "error: interrupted; nothing was changed\n"
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dvcs.repository import Repository, worktree
+from dvcs.repository import Repository
+from dvcs.repository.working import worktree
 
 WIDTH, HEIGHT = 64, 48
 JSON = "annotations/instances_train.json"
@@ -117,7 +118,7 @@ def tracked(root: Path, count: int = 4, *, written: bool = True) -> tuple[Reposi
 
     With `written` its files are dvcs's own spelling, else those of `make`.
     """
-    from dvcs.repository import checkout
+    from dvcs.repository.working import checkout
 
     repo = Repository.init(root)
     folder = make(root / "pets", count)

@@ -27,7 +27,7 @@ from dvcs.objects import trees
 from dvcs.objects.canonical import canonical_json
 from dvcs.objects.items import decode_item, encode_item, encode_labels
 from dvcs.repository import Repository
-from dvcs.repository.merge_bases import Scratch
+from dvcs.repository.merges.bases import Scratch
 from dvcs.repository.snapshot import SourceInfo, SourceTree, Trees, dataset_json, write_root
 
 SAMPLES = {

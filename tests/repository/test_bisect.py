@@ -4,9 +4,10 @@ import sys
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
-from dvcs.repository import bisect, branches, checkout, worktree
+from dvcs.repository import bisect, branches
 from dvcs.repository.gc import collect
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import change_item, check_sound, commit, item, put
 

@@ -29,9 +29,10 @@ from dvcs.model import (
     Polygon,
 )
 from dvcs.projection import apply_edits, edited_labels, followed
-from dvcs.repository import Repository, checkout, copies, editing, recording, worktree
-from dvcs.repository.reading import writing_options
-from dvcs.repository.rendering import Rendering
+from dvcs.repository import Repository, editing
+from dvcs.repository.working import checkout, copies, recording, worktree
+from dvcs.repository.working.reading import writing_options
+from dvcs.repository.working.rendering import Rendering
 from tests.repository import pets
 
 RING = [4.0, 4.0, 24.0, 4.0, 24.0, 9.0, 14.0, 9.0, 14.0, 14.0, 4.0, 14.0]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, Locked, RepositoryError, RevisionNotFound, UsageError
-from dvcs.repository import Repository, checkout, copies, importing, undo, worktree
+from dvcs.repository import Repository, importing, undo
 from dvcs.repository.refs import HEADS
+from dvcs.repository.working import checkout, copies, worktree
 from tests.repository import pets
 
 

@@ -1,10 +1,11 @@
 import pytest
 
 from dvcs.errors import RevisionNotFound, UnknownName
-from dvcs.repository import branches, checkout
+from dvcs.repository import branches
 from dvcs.repository.describe import describe
 from dvcs.repository.reflog import reflog
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout
 from tests.repository.scenes import change_item, commit, git, item
 
 

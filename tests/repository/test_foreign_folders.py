@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from dvcs.errors import RepositoryError
-from dvcs.repository import Repository, checkout, copies, editing, upkeep, worktree
-from dvcs.repository.merging import Request, merge
+from dvcs.repository import Repository, editing, upkeep
+from dvcs.repository.merges.merging import Request, merge
 from dvcs.repository.sealing import sealed
+from dvcs.repository.working import checkout, copies, worktree
 from tests.repository import pets
 from tests.repository.scenes import box, change_item, commit, item, items
 

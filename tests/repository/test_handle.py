@@ -6,7 +6,8 @@ import pytest
 
 from dvcs.errors import UsageError
 from dvcs.merge import Options
-from dvcs.repository import Repository, worktree
+from dvcs.repository import Repository
+from dvcs.repository.working import worktree
 from tests.repository import pets
 from tests.repository.scenes import change_item, contents, item, items
 from tests.repository.scenes import commit as committed

@@ -12,11 +12,12 @@ import pytest
 
 from dvcs.errors import HookRefused, RepositoryError, UnknownName, UsageError
 from dvcs.model import Bbox, Item
-from dvcs.repository import Repository, checkout, gc, hook_samples, hooks, trust, worktree
+from dvcs.repository import Repository, gc, hook_samples, hooks, trust
 from dvcs.repository.editing import set_items
-from dvcs.repository.merging import Request, go_on, merge
+from dvcs.repository.merges.merging import Request, go_on, merge
+from dvcs.repository.merges.picking import cherry_pick, revert
 from dvcs.repository.oplog import Log
-from dvcs.repository.picking import cherry_pick, revert
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import change_item, check_sound, commit, contents, item, items, state
 
@@ -166,7 +167,7 @@ def test_a_conflicted_merge_is_asked_for_when_it_goes_on(repo: Repository):
     change_item(repo, item("0000", x=2.5), branch="topic")
     change_item(repo, item("0000", x=4.5))
     hook(repo, "pre-merge", "import sys; sys.exit(1)")
-    from dvcs.repository import conflicts
+    from dvcs.repository.merges import conflicts
 
     assert merge(repo, Request(revision="topic")).status == "conflicts"
     conflicts.resolve(repo, conflicts.Wanted(), "theirs")

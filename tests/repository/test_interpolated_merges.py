@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from dvcs import formats
 from dvcs.model import Bbox
-from dvcs.repository import Repository, conflicts, merge_sources, merging
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository
 from dvcs.repository.diffing import diff
 from dvcs.repository.editing import set_items
-from dvcs.repository.picking import cherry_pick, revert
+from dvcs.repository.merges import conflicts, merging
+from dvcs.repository.merges import sources as merge_sources
+from dvcs.repository.merges.conflicts import Wanted
+from dvcs.repository.merges.picking import cherry_pick, revert
 from tests.formats.cvat_documents import CVAT, source, video
 from tests.repository.scenes import check_sound
 

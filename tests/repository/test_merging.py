@@ -11,12 +11,14 @@ import pytest
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
 from dvcs.merge import Options
 from dvcs.model import Bbox, Category, Item, Labels, Media, MediaFile
-from dvcs.repository import Repository, checkout, conflicts, merging, worktree
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository
 from dvcs.repository.editing import set_items
 from dvcs.repository.gc import collect
+from dvcs.repository.merges import conflicts, merging
+from dvcs.repository.merges.conflicts import Wanted
 from dvcs.repository.message import parse
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import check_sound, commit, contents, items, killed, state
 
@@ -127,7 +129,7 @@ def test_items_that_one_side_changed_are_taken(pair):
 
 
 def test_only_items_that_both_changed_are_opened(pair, monkeypatch):
-    from dvcs.repository import merge_sources
+    from dvcs.repository.merges import sources as merge_sources
 
     pair.on("main", item("1", box(5, id=1)), item("2", box(5, id=2)))
     pair.on("topic", item("2", box(0, id=2), box(90, id=7)), item("3", box(6, id=3)))

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from dvcs.merge import Options
 from dvcs.model import Bbox, Item, Media, MediaFile
-from dvcs.repository import Repository, conflicts, merging
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository
 from dvcs.repository.editing import set_items
+from dvcs.repository.merges import conflicts, merging
+from dvcs.repository.merges.conflicts import Wanted
 from tests.repository.scenes import commit, contents, git
 
 LABELS = ("cat", "dog", "cow")

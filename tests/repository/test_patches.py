@@ -20,18 +20,20 @@ from dvcs.errors import (
 from dvcs.model import AttributeSpec, Caption, Category, Item, Labels, Media, MediaFile
 from dvcs.names import is_cut, quote
 from dvcs.objects.items import encode_item
-from dvcs.repository import Repository, checkout, conflicts, hooks, picking, worktree
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository, hooks
 from dvcs.repository.editing import set_items
 from dvcs.repository.exporting import export_revision
 from dvcs.repository.fsck import fsck
 from dvcs.repository.gc import collect
 from dvcs.repository.importing import Request, run
+from dvcs.repository.merges import conflicts, picking
+from dvcs.repository.merges.conflicts import Wanted
+from dvcs.repository.merges.underway import under_way
 from dvcs.repository.message import parse
-from dvcs.repository.patches import apply_patch, patch_lines
+from dvcs.repository.patches.applying import apply_patch, patch_lines
 from dvcs.repository.snapshot import SourceInfo
-from dvcs.repository.underway import under_way
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout, worktree
 from tests.conftest import needs_samples
 from tests.repository import pets
 from tests.repository.scenes import (

@@ -6,13 +6,15 @@ from dvcs.errors import DirtyWorkingCopy, HookRefused, RepositoryError, UsageErr
 from dvcs.model import Category, Labels
 from dvcs.objects.gitobjects import Commit, Signature
 from dvcs.objects.items import encode_labels
-from dvcs.repository import Repository, checkout, conflicts, hooks, merging, picking, worktree
+from dvcs.repository import Repository, hooks
 from dvcs.repository.branches import delete_branch
-from dvcs.repository.conflicts import Wanted
 from dvcs.repository.gc import collect
+from dvcs.repository.merges import conflicts, merging, picking
+from dvcs.repository.merges.conflicts import Wanted
+from dvcs.repository.merges.picking import cherry_pick, revert
 from dvcs.repository.message import parse
-from dvcs.repository.picking import cherry_pick, revert
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import (
     box,

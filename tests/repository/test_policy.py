@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from dvcs.errors import InvalidPolicy, PolicyViolation
 from dvcs.model import AttributeSpec, Bbox, Category, Item, Labels, Media, MediaFile
-from dvcs.repository import Repository, checkout, merging
+from dvcs.repository import Repository
 from dvcs.repository.branches import create_branch, delete_branch, rename_branch
 from dvcs.repository.editing import set_items
 from dvcs.repository.importing import Request, run
-from dvcs.repository.picking import revert
-from dvcs.repository.policy import policy_of
-from dvcs.repository.policy_text import parse
+from dvcs.repository.merges import merging
+from dvcs.repository.merges.picking import revert
+from dvcs.repository.policies.policy import policy_of
+from dvcs.repository.policies.text import parse
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout
 from tests.repository.scenes import commit
 
 
@@ -435,7 +437,7 @@ def test_a_protected_branch_does_not_go_back_or_away(pair):
 
 def test_all_that_a_commit_holds_can_be_judged_by_its_own_policy(pair):
     from dvcs.errors import UsageError
-    from dvcs.repository.policy import audit
+    from dvcs.repository.policies.policy import audit
 
     with pytest.raises(UsageError, match="has no policy"):
         audit(pair, pair.resolve())
@@ -452,7 +454,7 @@ def test_all_that_a_commit_holds_can_be_judged_by_its_own_policy(pair):
 
 
 def test_without_a_policy_no_item_is_opened(pair, monkeypatch):
-    from dvcs.repository import policy_judge
+    from dvcs.repository.policies import judge as policy_judge
 
     monkeypatch.setattr(policy_judge, "changes", lambda *_: pytest.fail("looked for changes"))
     edit(pair, item("1", box(x=8.0)))

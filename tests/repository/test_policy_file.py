@@ -7,20 +7,14 @@ import sys
 import pytest
 
 from dvcs.errors import BranchMoved, DirtyWorkingCopy, InvalidPolicy, RepositoryError
-from dvcs.repository import (
-    Repository,
-    bisect,
-    branches,
-    carrying,
-    checkout,
-    merging,
-    policy_file,
-    worktree,
-)
+from dvcs.repository import Repository, bisect, branches
 from dvcs.repository.editing import set_items
+from dvcs.repository.merges import merging
+from dvcs.repository.merges.picking import revert
 from dvcs.repository.message import parse
-from dvcs.repository.picking import revert
+from dvcs.repository.policies import policy_file
 from dvcs.repository.undo import undo
+from dvcs.repository.working import carrying, checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import check_sound, commit, items
 

@@ -9,7 +9,7 @@ import pytest
 
 from dvcs.model import Media, MediaFile
 from dvcs.repository import Repository, importing, references, trust
-from dvcs.repository.onto import import_onto
+from dvcs.repository.working.onto import import_onto
 from tests.repository.scenes import coco, commit, findings, item, png
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RevisionNotFound, UnknownName, UsageError
 from dvcs.model import Category, Labels
-from dvcs.repository import checkout, worktree
 from dvcs.repository.message import parse
-from dvcs.repository.restoring import restore_from
+from dvcs.repository.restores.restoring import restore_from
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import (
     box,

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import PolicyViolation, RepositoryError
-from dvcs.repository import Repository, conflicts, hooks, merging, picking, worktree
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository, hooks
 from dvcs.repository.importing import Request, run
+from dvcs.repository.merges import conflicts, merging, picking
+from dvcs.repository.merges.conflicts import Wanted
+from dvcs.repository.merges.underway import under_way
 from dvcs.repository.oplog import Log
-from dvcs.repository.patches import apply_patch, patch_lines
-from dvcs.repository.restoring import restore_from
-from dvcs.repository.underway import under_way
+from dvcs.repository.patches.applying import apply_patch, patch_lines
+from dvcs.repository.restores.restoring import restore_from
 from dvcs.repository.undo import undo
+from dvcs.repository.working import worktree
 from tests.repository import pets
 from tests.repository.scenes import (
     change_item,
@@ -33,10 +35,10 @@ RIVAL = """
 import pathlib, sys
 sys.path.insert(0, {tests!r})
 from dvcs.repository import Repository, merging, picking
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository.merges.conflicts import Wanted
 from dvcs.repository.importing import Request, run
-from dvcs.repository.patches import apply_patch
-from dvcs.repository.restoring import restore_from
+from dvcs.repository.patches.applying import apply_patch
+from dvcs.repository.restores.restoring import restore_from
 from tests.repository.scenes import item, put
 with Repository() as repo:
     repo.gate.verify = False

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from dvcs.model import AttributeSpec, Bbox, Category, Points, Polygon
-from dvcs.repository import Repository, conflicts, merging
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository
+from dvcs.repository.merges import conflicts, merging
+from dvcs.repository.merges.conflicts import Wanted
 from tests.repository.sample_scripts import SAMPLES, Data, Script, load, moved, tree_of, write
 from tests.repository.scenes import git
 

@@ -18,10 +18,11 @@ import pytest
 from dvcs.commands import run
 from dvcs.errors import CorruptObject, DvcsError, MissingObject, RepositoryError
 from dvcs.model import Media, MediaFile
-from dvcs.repository import Repository, checkout, copies, worktree
+from dvcs.repository import Repository
 from dvcs.repository.oplog import Log, encode_line
 from dvcs.repository.refs import HEADS
 from dvcs.repository.sealing import sealed
+from dvcs.repository.working import checkout, copies, worktree
 from tests.repository import pets
 from tests.repository.scenes import commit, files, item, items, put
 

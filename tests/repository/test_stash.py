@@ -2,19 +2,12 @@ import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
 from dvcs.formats._exporting import read_stamp
-from dvcs.repository import (
-    Repository,
-    carrying,
-    checkout,
-    conflicts,
-    copies,
-    editing,
-    stash,
-    worktree,
-)
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository, editing, stash
 from dvcs.repository.gc import collect
+from dvcs.repository.merges import conflicts
+from dvcs.repository.merges.conflicts import Wanted
 from dvcs.repository.undo import undo
+from dvcs.repository.working import carrying, checkout, copies, worktree
 from tests.repository import pets
 from tests.repository.scenes import check_sound
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import Locked
-from dvcs.repository import Repository, checkout, locks, merging, worktree
+from dvcs.repository import Repository, locks
 from dvcs.repository.importing import Request, run
-from dvcs.repository.patches import patch_lines
+from dvcs.repository.merges import merging
+from dvcs.repository.patches.applying import patch_lines
 from dvcs.repository.trying import trying
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import coco, files, state
 

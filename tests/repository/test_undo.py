@@ -3,8 +3,9 @@
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError
-from dvcs.repository import Repository, checkout, copies, editing, worktree
+from dvcs.repository import Repository, editing
 from dvcs.repository.undo import undo
+from dvcs.repository.working import checkout, copies, worktree
 from tests.repository import pets
 
 

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from dvcs.errors import RepositoryError, RevisionNotFound, UnknownName, UsageError
 from dvcs.model import Bbox, Caption, Category, Dataset, Item, Label, Labels, Mask, Polygon
 from dvcs.objects.items import is_canonical
-from dvcs.repository import Repository, checkout, conflicts, copies, merging, voting, worktree
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository
 from dvcs.repository.editing import set_items
 from dvcs.repository.gc import collect
+from dvcs.repository.merges import conflicts, merging
+from dvcs.repository.merges.conflicts import Wanted
 from dvcs.repository.message import parse
 from dvcs.repository.undo import undo
-from dvcs.repository.voting_datasets import vote_datasets
-from dvcs.repository.voting_plan import MAJORITY
-from dvcs.repository.voting_sources import gathered
+from dvcs.repository.votes import voting
+from dvcs.repository.votes.datasets import vote_datasets
+from dvcs.repository.votes.plan import MAJORITY
+from dvcs.repository.votes.sources import gathered
+from dvcs.repository.working import checkout, copies, worktree
 from dvcs.vote import Options, parse_group
 from tests.repository import pets
 from tests.repository.scenes import check_sound, commit, contents, items, killed, state
@@ -135,7 +138,7 @@ def test_votes_become_one_commit_of_all_parents(three):
 
 
 def test_what_no_voter_changed_stays_as_it_is_and_is_not_read(three, monkeypatch):
-    from dvcs.repository import voting_sources
+    from dvcs.repository.votes import sources as voting_sources
 
     three.each("1", [box(1, id=1)], [box(1, id=1)], [box(1, id=1)])
     read = []

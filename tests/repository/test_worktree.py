@@ -11,8 +11,9 @@ import pytest
 
 from dvcs.errors import BranchMoved, FormatError, NotADataset, RepositoryError, UsageError
 from dvcs.model import Bbox
-from dvcs.repository import Repository, checkout, copies, editing, statindex, worktree
-from dvcs.repository.ignore import load as load_ignore
+from dvcs.repository import Repository, editing
+from dvcs.repository.working import checkout, copies, statindex, worktree
+from dvcs.repository.working.ignore import load as load_ignore
 from tests.repository import pets
 
 

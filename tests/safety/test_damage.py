@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import DvcsError
-from dvcs.repository import Repository, gc, merging, trust, worktree
+from dvcs.repository import Repository, gc, trust
 from dvcs.repository.fsck import Finding, fsck
 from dvcs.repository.history import walk
+from dvcs.repository.merges import merging
+from dvcs.repository.working import worktree
 from tests.repository import pets
 from tests.repository.scenes import (
     change_item,

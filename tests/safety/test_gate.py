@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dvcs.errors import BranchMoved
-from dvcs.repository import Repository, hooks, merging, picking
+from dvcs.repository import Repository, hooks
+from dvcs.repository.merges import merging, picking
 from tests.repository.scenes import (
     change_item,
     check_sound,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dvcs.repository import Repository, checkout, gc, undo, upkeep, worktree
+from dvcs.repository import Repository, gc, undo, upkeep
 from dvcs.repository.oplog import Move, change
 from dvcs.repository.refs import HEADS
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import (
     change_item,

@@ -16,19 +16,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from dvcs.errors import DvcsError
-from dvcs.repository import (
-    Repository,
-    checkout,
-    conflicts,
-    merging,
-    picking,
-    stash,
-    underway,
-    undo,
-    worktree,
-)
-from dvcs.repository.conflicts import Wanted
+from dvcs.repository import Repository, stash, undo
 from dvcs.repository.editing import set_items
+from dvcs.repository.merges import conflicts, merging, picking, underway
+from dvcs.repository.merges.conflicts import Wanted
+from dvcs.repository.working import checkout, worktree
 from tests.repository import pets
 from tests.repository.scenes import check_sound, findings, git, item
 from tests.safety.harness import (

@@ -7,7 +7,7 @@ import pytest
 
 from dvcs.model import Bbox, Caption
 from dvcs.repository import Repository
-from dvcs.repository import merging as merges
+from dvcs.repository.merges import merging as merges
 from dvcs.web.conflicts_page import write_conflicts
 from tests.commands.cli import dvcs, ok
 from tests.web.scenes import EVERYTHING, dataset, item
@@ -236,7 +236,7 @@ def test_a_revert_with_conflicts_has_a_page(merge: Path, browser):
         repo.commit(dataset(*changed), message="later", source="pets")
     assert dvcs("revert", "HEAD~1").code == 1
     with Repository() as repo:
-        from dvcs.repository import conflicts
+        from dvcs.repository.merges import conflicts
 
         merging = conflicts.load(repo)
         write_conflicts(merge / "p.html", repo, merging, merging.open())

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dvcs.model import Bbox, Caption, Category, Dataset, Label, Labels, Mask, Other, Points
-from dvcs.repository import Repository, merging
+from dvcs.repository import Repository
+from dvcs.repository.merges import merging
 from dvcs.web.page import Block, json_block, write_page
 from tests.commands.cli import dvcs, ok
 from tests.web.scenes import item, write

@@ -1,0 +1,155 @@
+"""
+What files show of stored items: they are written through a format and read again, in memory.
+
+Media are not copied: each file is a mark that says whose it is, and reads the stored bytes if the
+format asks for them. So a read item is known for what it was, whatever the format calls it.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from dvcs import formats
+from dvcs.errors import NotADataset
+from dvcs.files import MemorySink, MemorySource
+from dvcs.formats._format import Format
+from dvcs.model import Dataset, Item, Media, MediaFile, Origin
+from dvcs.names import quote
+from dvcs.repository.snapshot import Snapshot
+from dvcs.repository.working.reading import reading_options, writing_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dvcs.repository import Repository
+
+Name = tuple[str, bytes]
+"""Subset and quoted id of an item."""
+
+
+class Rendering(NamedTuple):
+    """
+    How a source was written out.
+
+    `exact`: what reading gave at the time is just what was stored (a dataset in its own files), so
+    nothing needs to be projected.
+    """
+
+    format: Format
+    options: Mapping[str, Any]
+    subset: str | None = None
+    save_media: bool = True
+    exact: bool = False
+
+
+class Rendered(NamedTuple):
+    """What reading gave: the dataset, and its items with the names of the stored ones."""
+
+    dataset: Dataset
+    items: list[tuple[Name, Item]]
+
+
+def rendered(
+    repo: "Repository",
+    base: Snapshot,
+    source: str,
+    chosen: Mapping[str, Mapping[bytes, bytes]],
+    how: Rendering,
+) -> Rendered | None:
+    """
+    Return what the files show of some stored items, given by subset and name.
+
+    None where the format can make nothing of them. Raises what writing and reading raise.
+    """
+    tags: dict[Name, Media] = {}
+    stored = base.selected(source, chosen, repo.media_access)
+    tagged = stored.map(lambda item: _tagged(item, tags))
+    try:
+        return _write_and_read(tagged, source, how, chosen, tags)
+    except NotADataset:
+        return None
+
+
+def _write_and_read(
+    dataset: Dataset,
+    source_name: str,
+    how: Rendering,
+    chosen: Mapping[str, Mapping[bytes, bytes]],
+    tags: Mapping[Name, Media],
+) -> Rendered:
+    sink = MemorySink(save_media=how.save_media)
+    formats.write(dataset, how.format, sink, **writing_options(how.format, how.options))
+    source = MemorySource(
+        sink.files, media=sink.origins, name=f"'{source_name}'", subset=how.subset
+    )
+    read = formats.read(source, how.format, **reading_options(how.format, how.options))
+    where: dict[bytes, Name | None] = {}
+    for subset, names in chosen.items():
+        for name in names:
+            where[name] = None if name in where else (subset, name)
+    found = []
+    for item in read:
+        whose = _tag_of(item)
+        if whose is None:
+            own = item.subset, quote(item.id).encode()
+            whose = own if own[1] in chosen.get(item.subset, {}) else where.get(own[1])
+        if whose is not None:
+            found.append((whose, _as_shown(item, tags.get(whose))))
+    source.finish()
+    return Rendered(read, found)
+
+
+class _Tagged:
+    """The bytes of a stored item's media, and whose they are."""
+
+    __slots__ = ("_origin", "name")
+
+    def __init__(self, origin: Origin, name: Name) -> None:
+        self._origin = origin
+        self.name = name
+
+    @property
+    def path(self) -> "Path | None":
+        return self._origin.path
+
+    def read(self) -> bytes:
+        return self._origin.read()
+
+
+def _tagged(item: Item, tags: dict[Name, Media]) -> Item:
+    name = item.subset, quote(item.id).encode()
+    if item.media is not None:
+        tags[name] = item.media
+    if not item.origins:
+        return item
+    return item.with_(
+        origins=tuple(None if one is None else _Tagged(one, name) for one in item.origins)
+    )
+
+
+def _tag_of(item: Item) -> Name | None:
+    return next((one.name for one in item.origins if isinstance(one, _Tagged)), None)
+
+
+def _as_shown(item: Item, stored: Media | None) -> Item:
+    """Return a projected item with the media facts that reading real files would have given."""
+    media = item.media
+    if media is None or stored is None:
+        return item.with_(origins=())
+    files: list[MediaFile] = []
+    for n, file in enumerate(media.files):
+        there = n < len(item.origins) and item.origins[n] is not None
+        if there and n < len(stored.files):
+            was = stored.files[n]
+            files.append(msgspec.structs.replace(file, sha256=was.sha256, size=was.size))
+        else:
+            files.append(file)
+    fields: dict[str, Any] = {"files": tuple(files)}
+    if media.size is None and any(item.origins):
+        fields |= {
+            "height": stored.height,
+            "width": stored.width,
+            "orientation": stored.orientation,
+        }
+    return item.with_(media=msgspec.structs.replace(media, **fields), origins=())
