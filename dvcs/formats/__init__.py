@@ -6,7 +6,7 @@ To add one, copy the nearest file, add its rows here, and put a small sample of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 from dvcs.errors import FormatError, NotADataset, UnknownName, UsageError
 from dvcs.files import Sink, Source
 from dvcs.files.source import FolderSource
-from dvcs.formats._fidelity import Fidelity, fitted
+from dvcs.formats._fidelity import Fidelity
+from dvcs.formats._fitting import fitted
 from dvcs.formats._format import Confidence, Format, Option, Rejected, checked_options, options_of
+from dvcs.formats._label_losses import lost_of_labels
+from dvcs.formats._narrowing import narrowed
 from dvcs.model import Dataset
 
 __all__ = [
@@ -101,19 +104,40 @@ def all_formats() -> tuple[Format, ...]:
 
 
 def judge(source: Source) -> tuple[dict[str, Confidence], dict[str, str]]:
-    """Return how sure each format is that a place is in it, and why the others say no."""
+    """
+    Return how sure each format is that a place is in it, and why the others say no.
+
+    Where a format finds its own files but cannot read them, a place is not what any would do for: a
+    dataset whose settings have a slip of the pen is no folder of images.
+    """
+    matches, rejections, broken = _judged(source)
+    if broken and max(matches.values(), default=Confidence.LOW) == Confidence.LOW:
+        reason = f"another fits better, but cannot be read: {next(iter(broken.values()))}"
+        rejections = {**rejections, **dict.fromkeys(matches, reason)}
+        matches = {}
+    return matches, rejections
+
+
+def _judged(
+    source: Source,
+) -> tuple[dict[str, Confidence], dict[str, str], dict[str, FormatError]]:
+    """Return what formats say of a place, the reasons against it, and what they could not read."""
     if source.focus is None:
         source.find("*")  # a folder that cannot be listed is no reason for each of them
     matches: dict[str, Confidence] = {}
     rejections: dict[str, str] = {}
+    broken: dict[str, FormatError] = {}
     for one in all_formats():
         if one.read is None:
             continue
         try:
             matches[one.name] = one.detect(source)
-        except (Rejected, FormatError) as reason:
+        except Rejected as reason:
             rejections[one.name] = str(reason)
-    return matches, rejections
+        except FormatError as error:
+            rejections[one.name] = str(error)
+            broken[one.name] = error
+    return matches, rejections, broken
 
 
 def best(matches: Mapping[str, Confidence]) -> list[str]:
@@ -130,6 +154,13 @@ def detect(source: Source) -> Format:
         return find(top[0])
     inside = ", ".join(f"'{folder}' ({name})" for folder, name in below(source).items())
     place = source.name if source.focus is None else source.place(source.focus)
+    if not top and (broken := _judged(source)[2]):
+        error = next(iter(broken.values()))
+        hint = "mend it, or name a format with --format, like '--format image_dir' for images alone"
+        raise NotADataset(
+            f"no known format at '{place}', as a file cannot be read: {error}",
+            hint=f"{hint}, or one of its folders: {inside}" if inside else hint,
+        )
     if not top:
         why = "see why with 'dvcs detect-format --show-rejections'"
         raise NotADataset(
@@ -189,9 +220,7 @@ def write(
     if writer is None:
         raise UsageError(f"dvcs can read {format.title}, but not write it")
     checked = checked_options(writer, options, f"writing {format.name}")
-    held = {field for option, field in format.optional.items() if options.get(option)}
-    if held:
-        format = replace(format, fields=format.fields | held)
+    format = narrowed(format, options, _tasks(format, options))
     fidelity = Fidelity(format.name)
     writer(fitted(dataset, format, fidelity, convert_shapes=convert_shapes), sink, **checked)
     fidelity.missing_media = sink.missing_media
@@ -199,4 +228,12 @@ def write(
     fidelity.converted.update(sink.converted)
     fidelity.merged.update(sink.merged)
     fidelity.lost_fields.update(sink.lost_fields)
+    fidelity.lost_fields.update(lost_of_labels(dataset.labels, format))
     return fidelity
+
+
+def _tasks(format: Format, options: Mapping[str, Any]) -> dict[str, Format]:
+    """Return the formats of the tasks that a writer is limited to; it refuses unknown ones."""
+    with suppress(UnknownName):
+        return {task: find(f"{format.name}_{task}") for task in options.get("tasks") or ()}
+    return {}

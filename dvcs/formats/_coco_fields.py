@@ -68,7 +68,7 @@ class Fields:
         derived = dict(shape.derived.get(NAME, NOTHING))
         derived |= derived.pop("in", NOTHING).get(self.task, NOTHING)
         points = shape if isinstance(shape, Points) else one.points
-        in_this_file = self.task == KEYPOINTS or KEYPOINTS not in tasks
+        in_this_file = points is shape or self.task == KEYPOINTS or KEYPOINTS not in tasks
         usual = (WRITTEN_IN_RESULTS if self.results else WRITTEN)[shape.kind]
         record: dict[str, Any] = {key: self._value(key, shape, derived, notes) for key in usual}
         if isinstance(points, Points) and in_this_file:

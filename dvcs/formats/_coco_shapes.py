@@ -31,7 +31,10 @@ def instances(item: Item, mode: Mode, sink: Sink, *, crop: bool = False) -> list
     """
     notes = item.annotations
     if crop:
+        whole = set(map(id, notes))
         notes = _cropped(item, notes)
+        if cut := len(whole) - sum(id(note) in whole for note in notes):
+            sink.lost_fields["covered"] += cut
     simple = mode == "guess" and not any(note.group for note in notes)
     found = [Instance(note) for note in notes] if simple else _grouped(item, notes, mode)
     if not simple:

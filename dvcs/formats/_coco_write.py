@@ -206,7 +206,7 @@ class _Export:
 
     @staticmethod
     def _usual(label: Category, task: str, about: Mapping[str, Any]) -> bool:
-        if label.extra.get(NAME, NOTHING).get(NOTES, NOTHING).get("padding"):
+        if _is_padding(label):
             return False
         if "task" in about:
             return True
@@ -349,7 +349,7 @@ class _Export:
         folder = Output.path(PANOPTIC, subset.name)[: -len(".json")]
         record, picture, covered = painted(item, segments, output.fields.ids)
         if covered:
-            self._sink.note("masks are partly or wholly covered by others", covered)
+            self._sink.lost_fields["covered"] += covered
         self._sink.bytes(f"{folder}/{record['file_name']}", picture)
         output.used.update(one.shape.label for one in segments if one.shape.label is not None)
         data = encoded(record, ENCODE, f"item '{item.id}'")
@@ -364,14 +364,27 @@ class _Export:
                 self._file(self._subset(about["subset"]), about["task"])
         for subset in self._subsets.values():
             self._complete(subset)
+        named: set[str] = set()
+        posed: set[str] = set()
         for subset in self._subsets.values():
             for output in subset.files.values():
-                output.finish(
-                    self._images(subset, output.task),
-                    self._categories(output),
-                    self._ids,
-                    self._ids_of_images,
-                )
+                records = self._categories(output)
+                labels = {id: name for name, id in output.fields.ids.items()}
+                named.update(labels[one["id"]] for one in records)
+                posed.update(labels[one["id"]] for one in records if "keypoints" in one)
+                images = self._images(subset, output.task)
+                output.finish(images, records, self._ids, self._ids_of_images)
+        self._count_labels(named, posed)
+
+    def _count_labels(self, named: set[str], posed: set[str]) -> None:
+        """Count the labels that are in no file, and those whose keypoints are in none."""
+        lost: list[str] = []
+        for label in self._labels:
+            if label.name not in named:
+                lost += [] if _is_padding(label) else ["name"]
+            elif label.name not in posed and label.keypoints:
+                lost += ["keypoints", "joints"] if label.joints else ["keypoints"]
+        self._sink.lost_fields.update(f"label.{one}" for one in lost)
 
     def _complete(self, subset: _Subset) -> None:
         """Make sure that some file lists each image."""
@@ -396,6 +409,11 @@ class _Export:
                 place, data = line.rstrip(b"\n").split(b" ", 1)
                 number = self._ids_of_images.number(int(place))
                 yield with_key("id", number, data) if int(place) else data
+
+
+def _is_padding(label: Category) -> bool:
+    """Tell whether a label only stands for an id that no category has."""
+    return bool(label.extra.get(NAME, NOTHING).get(NOTES, NOTHING).get("padding"))
 
 
 def _eligible(one: Instance, task: str) -> bool:

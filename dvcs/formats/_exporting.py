@@ -6,6 +6,8 @@ that what comes back can be compared with what went out, and lists the files, so
 export into the same folder knows which are its own.
 """
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +16,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dvcs import formats
-from dvcs.errors import LossError
+from dvcs.errors import LossError, UsageError
 from dvcs.files import FolderSink, Sink, ZipSink
 from dvcs.files.source import STAMP
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._format import Format
 from dvcs.model import Dataset
+
+ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
+"""Archives that nobody who names one expects to be a folder."""
+LONGEST_STAMP = 1 << 28
+"""A stamp names all files: one of COCO's 120,000 images has 6 MB."""
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,10 +77,16 @@ def export(
     Write a dataset to a folder, or to a zip where `target` ends in `.zip`.
 
     Raises LossError with `strict` for any loss, and without `allow_loss` where all annotations of a
-    kind would vanish; UsageError where the folder is not empty and this is no `update`. Then
-    nothing was written.
+    kind would vanish; UsageError for other archives, where the folder is not empty and this is no
+    `update`, and where an `update` finds something there that is no export. Then nothing was
+    written.
     """
-    before = read_stamp(target) if update else None
+    if target.suffix.lower() in ARCHIVES and not target.is_dir():
+        raise UsageError(
+            f"dvcs writes folders and zips, but no '{target.suffix}'",
+            hint="name a folder, or a file that ends in '.zip'",
+        )
+    before = _earlier(target) if update else None
     sinks: dict[str, Any] = {"save_media": save_media, "image_ext": image_ext, "link": link}
     sink: Sink
     if target.suffix.lower() == ".zip":
@@ -94,6 +107,17 @@ def export(
     return Exported(fidelity, files, media, changed, relabelled)
 
 
+def _earlier(target: Path) -> Stamp | None:
+    """Return the stamp of an earlier export; None where there is nothing. Else UsageError."""
+    stamp = read_stamp(target)
+    if stamp is None and (target.is_file() or (target.is_dir() and any(target.iterdir()))):
+        raise UsageError(
+            f"'{target}' is no earlier export: its files may be somebody's own",
+            hint=f"choose another name; exports have a file '{STAMP}'",
+        )
+    return stamp
+
+
 def write_stamp(
     sink: Sink, stamp: Stamp, dataset: Dataset, format: Format, options: Mapping[str, Any]
 ) -> None:
@@ -108,10 +132,16 @@ def write_stamp(
     sink.json(STAMP, {"dvcs.export/1": msgspec.to_builtins(full)})
 
 
-def read_stamp(folder: Path) -> Stamp | None:
-    """Return the stamp of a folder, None where it has none that can be read."""
-    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        data = (folder / STAMP).read_bytes()
+def read_stamp(path: Path) -> Stamp | None:
+    """Return the stamp of a folder or zip, None where it has none that can be read."""
+    # What is wrong with a zip comes as any of these: it is damaged, encrypted, of a later version.
+    broken = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
+    with suppress(OSError, msgspec.MsgspecError, *broken):
+        if path.is_file():
+            with zipfile.ZipFile(path) as archive, archive.open(STAMP) as file:
+                data = file.read(LONGEST_STAMP)
+        else:
+            data = (path / STAMP).read_bytes()
         return msgspec.json.decode(data, type=dict[str, Stamp]).get("dvcs.export/1")
     return None
 

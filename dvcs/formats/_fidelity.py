@@ -1,19 +1,14 @@
 """
-What a format cannot hold: converted where the field expects it, else left out, and counted.
+What became of what a format cannot hold: counted, and told to people and to programs.
 
-A writer is given only what its format's record says it can hold (`fitted`); what became of the
-rest stands in a `Fidelity`, for people (`lines`) and for programs (`report`).
+`dvcs.formats._fitting` and the writers count; each count stands in one place of a `Fidelity`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dvcs.convert import PREFERENCES, convert, needs_size
-from dvcs.formats._format import Format
-from dvcs.model import KINDS, Annotation, Dataset, Item, Other
-from dvcs.names import item_id
+from dvcs.formats import _label_losses
 
 NOUNS: Mapping[str, tuple[str, str]] = {
     "label": ("label", "labels"),
@@ -35,16 +30,18 @@ NOUNS: Mapping[str, tuple[str, str]] = {
 }
 FIELDS: Mapping[str, str] = {
     "attributes": "attributes",
+    "covered": "covered parts",
     "group": "groups",
     "id": "ids",
     "score": "scores",
     "track": "tracks",
     "z_order": "z-orders",
 }
-_ABSENT: Mapping[str, Any] = {"id": 0, "z_order": 0, "score": None, "track": None}
-"""The values of fields that say nothing."""
-LABELLESS = frozenset({"caption", "other", "raster"})
-"""Kinds of which nobody expects a label, so that they need not be told apart as unlabelled."""
+OF_ITEMS: Mapping[str, str] = {
+    "item.attributes": "the attributes of {} are left out",
+    "item.id": "the subset became a part of the id of {}",
+    "item.subset": "the subset of {} is left out",
+}
 NAMED = 5
 
 
@@ -54,10 +51,12 @@ class Fidelity:
 
     Counts are of annotations: `converted` by kind and what it became, `dropped` by kind (`unsized`
     of these only because the image's size is not known), `merged` by kind: those whose instance
-    already had an annotation of the kind they would have become, `unlabelled` by kind,
-    `lost_fields` by field (`item.attributes` counts items). `items` has how many items each of the
-    former touched. `left_out` counts whole items by the kind of their media, `frames` items that
-    keep their annotations but not their place in a video, `missing_media` files.
+    already had an annotation of the kind they would have become, `unlabelled` by kind, `outside` by
+    kind: ends of tracks, where their object is not to be seen. `lost_fields` are by field:
+    `item.attributes` and the like count items, `label.color` and the like labels. `items` has how
+    many items each of the former touched. `left_out` counts whole items by the kind of their media,
+    `frames` items that keep their annotations but not their place in a video (`unpictured` of these
+    without a file, for they had no picture of their own), `missing_media` files.
     """
 
     def __init__(self, format: str = "", title: str = "") -> None:
@@ -68,11 +67,13 @@ class Fidelity:
         self.unsized: Counter[str] = Counter()
         self.merged: Counter[str] = Counter()
         self.unlabelled: Counter[str] = Counter()
+        self.outside: Counter[str] = Counter()
         self.lost_fields: Counter[str] = Counter()
         self.lost_attributes: Counter[str] = Counter()
         self.items: Counter[tuple[str, ...]] = Counter()
         self.left_out: Counter[str] = Counter()
         self.frames = 0
+        self.unpictured = 0
         self.missing_media = 0
         self.notes: Counter[str] = Counter()
         """What the writer has to say beside losses, by message, counted."""
@@ -87,6 +88,7 @@ class Fidelity:
             or self.dropped
             or self.merged
             or self.unlabelled
+            or self.outside
             or self.lost_fields
             or self.left_out
             or self.frames
@@ -96,7 +98,9 @@ class Fidelity:
     def vanished(self) -> list[str]:
         """Return the kinds of which not one annotation is in the export in any shape."""
         gone = self.dropped + self.unlabelled
-        return sorted(kind for kind, count in gone.items() if count == self.seen[kind])
+        return sorted(
+            kind for kind, count in gone.items() if count + self.outside[kind] == self.seen[kind]
+        )
 
     def lines(self) -> list[str]:
         """Return what happened as sentences for people."""
@@ -108,7 +112,10 @@ class Fidelity:
         told += self._field_lines()
         if self.frames:
             became = "became an image" if self.frames == 1 else "became images"
-            told.append(f"{_count(self.frames, 'video_frame')} {became} without a file")
+            bare = self.unpictured
+            files = f", {'all' if bare == self.frames else f'{bare:,}'} without a file"
+            files = " without a file" if self.frames == 1 else files
+            told.append(f"{_count(self.frames, 'video_frame')} {became}{files if bare else ''}")
         if self.missing_media:
             files = "media file is" if self.missing_media == 1 else "media files are"
             told.append(f"{self.missing_media:,} {files} not at hand and could not be written")
@@ -131,14 +138,24 @@ class Fidelity:
             where = self._items("none", kind)
             why = f"{self.title} needs labels"
             yield f"{_count(count, kind)} without a label {_are(count)} left out{where}: {why}"
+        for kind, count in self.outside.most_common():
+            why = (
+                f"{self.title} holds no tracks, and there {'it ends' if count == 1 else 'they end'}"
+            )
+            yield f"{_count(count, kind)} outside the image {_are(count)} left out: {why}"
         for kind, count in self.merged.most_common():
             why = f"another shape of the same instance stands for {_them(count)}"
             yield f"{_count(count, kind)} {_are(count)} left out: {why}"
 
     def _field_lines(self) -> Iterator[str]:
-        for field, count in self.lost_fields.most_common():
-            if field == "item.attributes":
-                yield f"the attributes of {count:,} item{'s' * (count != 1)} are left out"
+        of_labels = _label_losses.FIELDS.keys()
+        lost = self.lost_fields.most_common()
+        for field, count in sorted(lost, key=lambda one: one[0] in of_labels):
+            if field in OF_ITEMS:
+                yield OF_ITEMS[field].format(f"{count:,} item{'s' * (count != 1)}")
+                continue
+            if field in of_labels:
+                yield _label_losses.line(field, count)
                 continue
             noun = FIELDS[field]
             if field == "attributes":
@@ -163,11 +180,13 @@ class Fidelity:
             "dropped": _sorted(self.dropped),
             "merged": _sorted(self.merged),
             "unlabelled": _sorted(self.unlabelled),
+            "outside": _sorted(self.outside),
             "vanished": self.vanished(),
             "lost_fields": _sorted(self.lost_fields),
             "lost_attributes": _sorted(self.lost_attributes),
             "left_out_items": _sorted(self.left_out),
             "frames": self.frames,
+            "unpictured": self.unpictured,
             "missing_media": self.missing_media,
             "notes": _sorted(self.notes),
         }
@@ -197,198 +216,3 @@ def _are(count: int) -> str:
 
 def _them(count: int) -> str:
     return "it" if count == 1 else "them"
-
-
-def fitted(
-    dataset: Dataset, format: Format, fidelity: Fidelity, *, convert_shapes: bool = True
-) -> Dataset:
-    """
-    Return a dataset that gives a writer what its format can hold, and counts the rest.
-
-    What it cannot hold becomes the first of `format.prefers` (else of `PREFERENCES`) that works, or
-    is left out; so are annotations without a label, unless the format holds `unlabelled`
-    ones. Fields beside geometry and label are given as they are, and counted where the writer will
-    not write them; what stands in `extra` and `derived` under other formats' names is no loss.
-
-    The dataset may be walked several times: `fidelity` has the counts of the last whole walk.
-    Raises UnsafeName for an id or subset that would lead out of a folder.
-    """
-    fidelity.title = format.title
-    if format.lossless:
-        return dataset.map(_safe)
-    fitter = _Fitter(format, convert_shapes=convert_shapes)
-
-    def walk() -> Iterator[Item]:
-        tally = Fidelity(format.name, format.title)
-        quicker = dataset.boxed if fitter.takes_boxes else None
-        for item, boxes in quicker() if quicker is not None else ((one, {}) for one in dataset):
-            new = fitter.fit(_safe(item), tally, boxes)
-            if new is not None:
-                yield new
-        fidelity.take(tally)
-
-    return dataset.derive(walk, subset_names=dataset.subset_names)
-
-
-def _safe(item: Item) -> Item:
-    """Return an item whose names may reach a disk. Raises UnsafeName."""
-    item_id(item.id)
-    item_id(item.subset)
-    return item
-
-
-class _Fitter:
-    """Fits items to one format."""
-
-    def __init__(self, format: Format, *, convert_shapes: bool) -> None:
-        self.kinds = format.kinds
-        self.media = format.media
-        self.holds = format.holds
-        self.names = {format.name, *format.aliases}
-        self.family = format.name
-        self.fields = format.fields
-        self.attributes = frozenset(
-            field.removeprefix("attributes.")
-            for field in format.fields
-            if field.startswith("attributes.")
-        )
-        self.targets: dict[str, tuple[str, ...]] = {}
-        for kind in KINDS:
-            wanted = format.prefers.get(kind, PREFERENCES.get(kind, ()))
-            self.targets[kind] = tuple(one for one in wanted if one in format.kinds)
-        if not convert_shapes:
-            self.targets = dict.fromkeys(KINDS, ())
-        held = {kind for kind in KINDS if kind in self.kinds or self.targets[kind]}
-        self.needs_label = set() if "unlabelled" in format.fields else held - LABELLESS
-        self.shortcuts: dict[str, str] = {}
-        """What labelled annotations in no group become first, where only their kind tells."""
-        if format.holds is None:
-            first = {kind: targets[0] for kind, targets in self.targets.items() if targets}
-            self.shortcuts = {**first, **{kind: kind for kind in self.kinds}}
-        self.takes_boxes = {self.shortcuts.get(kind) for kind in ("polygon", "mask")} == {"bbox"}
-        """Whether a reader may make boxes of outlines and masks itself."""
-
-    def fit(self, item: Item, tally: Fidelity, boxes: Mapping[str, int]) -> Item | None:
-        """
-        Return an item as the format can hold it; None where it cannot.
-
-        `boxes` are those that the reader has made already, by the kind that they were.
-        """
-        seen = _kinds(item, boxes)
-        for kind, count in seen.items():
-            tally.seen[kind] += count
-        media = item.media
-        if media is not None and media.kind not in self.media:
-            if media.kind != "video_frame" or "image" not in self.media:
-                tally.left_out[media.kind] += 1
-                tally.dropped.update(seen)
-                return None
-            tally.frames += 1
-            image = type(media)(height=media.height, width=media.width)
-            item = item.with_(media=image, origins=())
-        if item.attributes and "item.attributes" not in self.fields:
-            tally.lost_fields["item.attributes"] += 1
-        touched: set[tuple[str, ...]] = set()
-        notes: list[Annotation] = []
-        became = {(kind, "bbox"): count for kind, count in boxes.items()}
-        size = media.size if media is not None else None
-        for note in item.annotations:
-            # Most annotations of a dataset are of one kind and meet the same fate, which is found
-            # here: a call and three counters for each would double the time of an export of boxes.
-            target = self.shortcuts.get(note.kind)
-            if target is None or note.group or note.label is None:
-                notes += self._fit_note(note, item, tally, touched)
-            elif target == note.kind:
-                notes.append(note)
-            elif new := convert(note, target, size):
-                notes += new
-                pair = (note.kind, target)
-                became[pair] = became.get(pair, 0) + 1
-            else:
-                notes += self._fit_note(note, item, tally, touched)
-        for pair, count in became.items():
-            tally.converted[pair] += count
-            touched.add(("new", *pair))
-        for one in touched:
-            tally.items[one] += 1
-        self._count_fields(notes, tally)
-        if len(notes) == len(item.annotations) and all(
-            a is b for a, b in zip(notes, item.annotations, strict=True)
-        ):
-            return item
-        return item.with_(annotations=notes)
-
-    def _fit_note(
-        self, note: Annotation, item: Item, tally: Fidelity, touched: set[tuple[str, ...]]
-    ) -> Sequence[Annotation]:
-        kind = note.kind
-        if isinstance(note, Other) and self._own(note.format):
-            return (note,)
-        if note.label is None and kind in self.needs_label:
-            tally.unlabelled[kind] += 1
-            touched.add(("none", kind))
-            return ()
-        if kind in self.kinds and self._holds(note, item):
-            return (note,)
-        size = item.media.size if item.media is not None else None
-        for target in self.targets[kind]:
-            if note.group and target != kind and _stands(target, note, item):
-                tally.merged[kind] += 1
-                return ()
-            new = convert(note, target, size)
-            if new and self.holds is not None and not self.holds(new[0], item):
-                new = convert(new[0], target, size)  # a mask's polygon, its rings joined to one
-            if new and (self.holds is None or all(self.holds(one, item) for one in new)):
-                tally.converted[kind, target] += 1
-                touched.add(("new", kind, target))
-                return new
-        tally.dropped[kind] += 1
-        touched.add(("drop", kind))
-        if size is None and any(needs_size(kind, target) for target in self.targets[kind]):
-            tally.unsized[kind] += 1
-        return ()
-
-    def _holds(self, note: Annotation, item: Item) -> bool:
-        return self.holds is None or self.holds(note, item)
-
-    def _own(self, name: str) -> bool:
-        """Tell whether a record is the format's own: of it, an alias, or its family (`coco`)."""
-        return name in self.names or self.family.startswith(f"{name}_")
-
-    def _count_fields(self, notes: list[Annotation], tally: Fidelity) -> None:
-        lost, fields = tally.lost_fields, self.fields
-        if "attributes" not in fields:
-            for note in notes:
-                if note.attributes:
-                    names = [name for name in note.attributes if name not in self.attributes]
-                    if names:
-                        lost["attributes"] += 1
-                        tally.lost_attributes.update(names)
-        for field, absent in _ABSENT.items():
-            if field not in fields:
-                found = list(map(attrgetter(field), notes))
-                if count := len(found) - found.count(absent):
-                    lost[field] += count
-        groups = [note.group for note in notes if note.group]
-        if groups and "group" not in fields:
-            joined = sum(size for size in Counter(groups).values() if size > 1)
-            if joined:
-                lost["group"] += joined
-
-
-def _kinds(item: Item, boxes: Mapping[str, int]) -> dict[str, int]:
-    """Count an item's annotations by kind: by the one they were, where a reader made them boxes."""
-    kinds = [note.kind for note in item.annotations]
-    found = {kind: kinds.count(kind) for kind in set(kinds)}
-    for kind, count in boxes.items():
-        found[kind] = found.get(kind, 0) + count
-        found["bbox"] -= count
-    return {kind: count for kind, count in found.items() if count}
-
-
-def _stands(target: str, note: Annotation, item: Item) -> bool:
-    """Tell whether the annotation's instance has one of the kind `target` of its own."""
-    return any(
-        other.group == note.group and other.kind == target and other.label == note.label
-        for other in item.annotations
-    )

@@ -36,8 +36,10 @@ class Format:
     `kinds` are the names of the annotation kinds that it can hold, `media` the media kinds,
     `fields` the fields of an annotation beside geometry and label that it can hold (`id`, `group`,
     `z_order`, `score`, `track`, `attributes`, or `attributes.occluded` where it holds certain ones
-    only), plus `item.attributes` and `unlabelled`. `holds` says it of one annotation where its kind
-    alone does not: a keypoint file holds boxes, but only those of instances with points.
+    only), plus `item.attributes` and `unlabelled`; `labels` those of a label (`name`, `parent`,
+    `display_name`, `color`, `keypoints`, `joints`, `attributes` as declared). `holds` says it of
+    one annotation where its kind alone does not: a keypoint file holds boxes, but only those of
+    instances with points.
     `prefers` says into what a kind that it cannot hold is converted, first that works first:
     `{"mask": ("polygon", "bbox")}`.
 
@@ -56,10 +58,17 @@ class Format:
     write: Callable[..., None] | None = None
     media: frozenset[str] = frozenset({"image"})
     fields: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset({"name"})
     prefers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holds: Callable[[Annotation, Item], bool] | None = None
     optional: Mapping[str, str] = field(default_factory=dict)
     """Fields that are held where an option of `write` is on: `{"save_scores": "score"}`."""
+    loses: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """Fields not held where an option of `write` is not as usual, and what is held in their place:
+    `{"allow_attributes": {"attributes": frozenset({"attributes.is_crowd"})}}`."""
+    within: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Kinds that stay what they are where the option `tasks` names a task whose own format would
+    convert them: `{"stuff": frozenset({"polygon"})}`."""
     aliases: tuple[str, ...] = ()
     lossless: bool = False
     """Whether everything in the model comes back from it, whatever format it came from."""

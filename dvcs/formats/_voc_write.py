@@ -32,7 +32,7 @@ from dvcs.formats._voc_labels import (
 from dvcs.formats._voc_lists import FOLDERS, ListWriter, id_line
 from dvcs.formats._voc_xml import Object, document, is_flag, own
 from dvcs.model import Annotation, Bbox, Category, Dataset, Item, Label, Mask, RotatedBbox
-from dvcs.names import extension, item_id
+from dvcs.names import extension, item_id, simple_name
 
 LABEL_MAP = "labelmap.txt"
 
@@ -64,6 +64,8 @@ class Writer:
         self.unions: Mapping[str, Any] = unions if isinstance(unions, Mapping) else {}
         self.labels = _Labels(dataset, label_map)
         self.lists = ListWriter()
+        self.ids: dict[str, str] = {}
+        """The subset of each id that was written: all share the folders."""
 
     def write(self) -> None:
         """Write all of it. Raises UnsafeName for names that a line or file cannot hold."""
@@ -76,12 +78,14 @@ class Writer:
                 raise type(error)(f"item '{item.id}': {error}", hint=error.hint) from None
         folders = [one for one in FOLDERS if one in {TASKS[task] for task in self.tasks}]
         self.lists.write(self.sink, folders, self.unions, keep_empty=self.keep_empty)
-        self.sink.lines(LABEL_MAP, self.labels.lines())
+        lines, lost = self.labels.lines()
+        self.sink.lines(LABEL_MAP, lines)
+        self.sink.lost_fields.update(["label.parent"] * lost)
 
     # Items
 
     def _item(self, item: Item) -> None:
-        id = item_id(item.id)
+        id = self._id(item)
         said = own(item.extra)
         media = self._media(item, id)
         objects, extra_masks, void = self._objects(item)
@@ -98,6 +102,15 @@ class Writer:
         self._list(item, id, said, objects, painted=painted, alone=not file and media is None)
         if CLASSIFICATION in self.tasks:
             self.lists.add_labels(id, item, labels)
+
+    def _id(self, item: Item) -> str:
+        """Return an item's id: below its subset, where another subset has the same."""
+        own_id = id = item_id(item.id)
+        while self.ids.setdefault(id, item.subset) != item.subset:
+            id = f"{simple_name(item.subset, 'subset')}/{id}"
+        if id != own_id:
+            self.sink.lost_fields["item.id"] += 1
+        return id
 
     def _media(self, item: Item, id: str) -> str | None:
         """Write the image; return its name in the folder of images, if it has one."""
@@ -209,7 +222,7 @@ class Writer:
         rows = ((classes,), (colors[0],)) if by_class else ((classes, numbers), colors)
         painted = paint([(mask.size, mask.counts) for mask in drawn], *rows)
         if painted.covered:
-            self.sink.note("masks are partly or wholly covered by others", painted.covered)
+            self.sink.lost_fields["covered"] += painted.covered
         for (_, number), extent in zip(shapes, painted.extents, strict=False):
             if number <= len(objects):
                 objects[number - 1].extent = extent
@@ -326,6 +339,7 @@ class _Labels:
         self.drawn = False
         self._palette: bytes | None = None
         self._parts: dict[str, set[str]] = {}
+        self._parents = [(one.name, one.parent) for one in dataset.labels if one.parent]
         every = {one.name: one for one in (*self.known, *dataset.labels)}
         self.actions = {name: actions_of(one) for name, one in every.items() if actions_of(one)}
         self.wholes: dict[str, list[str]] = {}
@@ -357,8 +371,14 @@ class _Labels:
             self._palette = bytes(part for color in filled for part in color)
         return self._palette
 
-    def lines(self) -> list[str]:
-        """Return the lines of the label map: colours stand there if masks were painted."""
+    def lines(self) -> tuple[list[str], int]:
+        """
+        Return the lines of the label map: colours stand there if masks were painted.
+
+        And how many labels have a parent of which they are no part there.
+        """
         base = self.numbered if self.drawn else self.known
         full = with_details(base, self._parts, {})[: len(base)]
-        return label_map_lines(full, colors_of(self.numbered) if self.drawn else None)
+        told = {(one.name, part) for one in full for part in parts_of(one)}
+        lost = sum(1 for name, whole in self._parents if (whole, name) not in told)
+        return label_map_lines(full, colors_of(self.numbered) if self.drawn else None), lost

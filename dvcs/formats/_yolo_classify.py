@@ -31,9 +31,10 @@ from dvcs.formats._yolo_files import (
     split,
 )
 from dvcs.formats._yolo_rows import NAME
+from dvcs.formats._yolo_settings import DATA, note_missing, settings, subset_key
 from dvcs.formats._yolo_write import image_extension
 from dvcs.model import Dataset, Item, Label
-from dvcs.names import item_id, quote, simple_name, strip_extension, unquote
+from dvcs.names import extension, item_id, quote, simple_name, strip_extension, unquote
 
 LABELS = "labels.json"
 NO_LABEL = "no_label"
@@ -168,8 +169,10 @@ def _records(
                 yield FormatError(str(error), source.place(listing), item=id)
                 continue
             done.add(image)
-            rest = name.partition("/")[2]
-            done.update(_join(folder, quote(label), rest) for label in entry.labels)
+            rest, ext = name.partition("/")[2], extension(name)
+            for label in entry.labels:
+                place = _join(folder, quote(label))
+                done.update((f"{place}/{rest}", f"{place}/{_name(record.id, label)}{ext}"))
             yield record._replace(name=""), entry.labels
         for image in files.images(folder):
             if image in done:
@@ -186,8 +189,6 @@ def _join(*parts: str) -> str:
 
 def write(dataset: Dataset, sink: Sink) -> None:
     """Write the images into a folder for each label, of several labels into each of theirs."""
-    from dvcs.formats.yolo_ultralytics import DATA, note_missing, settings, subset_key
-
     subsets: dict[str, dict[str, Entry]] = {}
     plain: dict[str, bool] = {}
     for item in dataset:

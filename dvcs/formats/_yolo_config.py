@@ -74,7 +74,8 @@ def read_config(source: Source, path: str) -> Config | None:
     task = values.get("task")
     if task is not None and isinstance(task.value, str) and task.value in TASKS:
         config.task = task.value
-    config.subsets = {key: node for key, node in values.items() if _is_subset(key, node)}
+    folders = Files(source, config.base) if config.task == "classify" else None
+    config.subsets = {key: node for key, node in values.items() if _is_subset(key, node, folders)}
     done = {"path", "names", "nc", "kpt_shape", "task", *config.subsets}
     if config.keypoints:
         done.add("kpt_names")
@@ -82,15 +83,29 @@ def read_config(source: Source, path: str) -> Config | None:
     return config
 
 
-def _is_subset(key: str, node: Node) -> bool:
-    """Tell whether a key is a subset: a path, or some, is said for it."""
+def _is_subset(key: str, node: Node, folders: Files | None) -> bool:
+    """
+    Tell whether a key is a subset: a path, or some, is said for it.
+
+    Of classification, whose folders are called anything, it is also one of `folders` that is there.
+    """
     if key in SETTINGS:
         return False
     if key in SUBSETS:
         return not isinstance(node.value, dict)
     if isinstance(node.value, list):
         return bool(node.value) and all(_is_path(one) for one in node.value)
-    return _is_path(node)
+    return _is_path(node) or (folders is not None and _is_folder(node, folders))
+
+
+def _is_folder(node: Node, files: Files) -> bool:
+    text = node.value
+    return (
+        isinstance(text, str)
+        and node.tag == "str"
+        and bool(split(text))
+        and files.locate(text, files.source.folders.__contains__) is not None
+    )
 
 
 def _is_path(node: Node) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from weakref import WeakKeyDictionary
 
-from dvcs.errors import DvcsError, NotADataset
+from dvcs.errors import DvcsError, FormatError, NotADataset
 from dvcs.files import Source
 from dvcs.formats._format import Confidence, Rejected
 from dvcs.formats._yolo_layout import Layout
@@ -15,11 +15,17 @@ ROWS = 25
 LOOKED_AT = 4000
 """Of how many items the labels are looked for; most of a large dataset may have none."""
 
-_judged: "WeakKeyDictionary[Source, tuple[str, Confidence] | str]" = WeakKeyDictionary()
+_judged: "WeakKeyDictionary[Source, tuple[str, Confidence] | str | FormatError]" = (
+    WeakKeyDictionary()
+)
 
 
 def judge(source: Source) -> tuple[str, Confidence]:
-    """Return the task of a place and how sure that is; Rejected where it is none."""
+    """
+    Return the task of a place and how sure that is; Rejected where it is none.
+
+    Raises FormatError where its settings or names cannot be read.
+    """
     found = _judged.get(source)
     if found is None:
         notes, errors = source.notes.copy(), list(source.errors)
@@ -27,12 +33,16 @@ def judge(source: Source) -> tuple[str, Confidence]:
             found = _judge(source)
         except Rejected as reason:
             found = str(reason)
+        except FormatError as error:
+            found = error
         except DvcsError as error:
             found = str(error)
         source.notes, source.errors = notes, errors
         _judged[source] = found
     if isinstance(found, str):
         raise Rejected(found)
+    if isinstance(found, FormatError):
+        raise found.with_traceback(None)
     return found
 
 

@@ -109,6 +109,11 @@ SHAPES = frozenset({"bbox", "polygon", "mask"})
 PREFERS = {"rotated_bbox": ("polygon",), "ellipse": ("polygon",)}
 TO_MASKS = {"polygon": ("mask",), "rotated_bbox": ("polygon",), "ellipse": ("polygon",)}
 FIELDS = frozenset({"id", "group", "score", "attributes", "unlabelled"})
+LOSES = {
+    "reindex": {"id": frozenset[str]()},
+    "allow_attributes": {"attributes": frozenset({"attributes.is_crowd"})},
+}
+OF_LABELS = frozenset({"name", "parent", "color", "keypoints", "joints"})
 
 COCO = Format(
     name="coco",
@@ -116,6 +121,9 @@ COCO = Format(
     url=URL,
     kinds=SHAPES | {"points", "caption", "label"},
     fields=FIELDS,
+    labels=OF_LABELS,
+    loses=LOSES,
+    within={"stuff": frozenset({"polygon"})},
     prefers=PREFERS,
     detect=detect,
     read=read,
@@ -183,6 +191,8 @@ def _task_format(task: str, title: str, kinds: frozenset[str]) -> Format:
         url=URL,
         kinds=kinds,
         fields=FIELDS,
+        labels=OF_LABELS,
+        loses=LOSES,
         prefers=TO_MASKS if masks else PREFERS,
         holds=_has_points if "points" in kinds else None,
         detect=detect_task,

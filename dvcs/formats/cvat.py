@@ -135,6 +135,7 @@ FORMATS = (
         ),
         media=frozenset({"image", "video_frame"}),
         fields=frozenset({"group", "z_order", "track", "attributes", "unlabelled"}),
+        labels=frozenset({"name", "color", "keypoints", "joints", "attributes"}),
         prefers={"polygon": ("mask", "bbox"), "rotated_bbox": ("bbox",)},
         holds=_holds,
         detect=detect,

@@ -65,6 +65,8 @@ def write(dataset: Dataset, sink: Sink) -> None:
     """Write the images under their names, below a folder for each subset if there are several."""
     several = len(dataset.subset_names or {item.subset for item in dataset}) > 1
     for item in dataset:
+        if several or item.subset != "default":
+            sink.lost_fields["item.id" if several else "item.subset"] += 1
         path = item_id(item.file_name)
         sink.media(item, f"{item.subset}/{path}" if several else path)
 
@@ -75,6 +77,7 @@ FORMATS = (
         title="Folder of images",
         url="https://docs.opencv.org/4.x/d4/da8/group__imgcodecs.html",
         kinds=frozenset(),
+        labels=frozenset(),
         detect=detect,
         read=read,
         write=write,

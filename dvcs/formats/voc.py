@@ -25,33 +25,30 @@ anywhere, beside their images or in `annotations/`: an item's id is the name of 
 XML file, mask or list of a class are ones that nobody looked at.
 
 `voc_<task>` reads and writes one task alone. Masks that cover others win by z-order; more than 254
-labels or instances make images of 16 bits.
+labels or instances make images of 16 bits. An id that several subsets have is written as
+`<subset>/<id>` for all but the first, since they share these folders.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
-from dvcs.errors import DvcsError, FormatError, UsageError
-from dvcs.files import Sink, Source, open_source
-from dvcs.formats import _voc_read, _xml
+from dvcs.errors import UsageError
+from dvcs.files import Sink, Source
+from dvcs.formats import _voc_read
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._voc_find import Root, find_roots, widened
+from dvcs.formats._voc_detect import foreign, has_task, label_map_of
+from dvcs.formats._voc_find import find_roots, widened
 from dvcs.formats._voc_labels import (
     ACTION,
     ACTIONS,
     CLASSIFICATION,
     DETECTION,
     LAYOUT,
-    PARTS,
     SEGMENTATION,
     TASKS,
-    original,
-    read_label_map,
-    with_details,
 )
 from dvcs.formats._voc_write import Writer
-from dvcs.model import Category, Dataset
+from dvcs.model import Dataset
 
 URL = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html"
 PEEKED = 5
@@ -77,26 +74,10 @@ def detect(source: Source) -> Confidence:
             return Confidence.MEDIUM
         raise Rejected("there are no lists in ImageSets/Main and no XML files")
     for path in paths[:PEEKED]:
-        reason = _foreign(source, path)
+        reason = foreign(source, path)
         if reason is not None:
             raise Rejected(reason)
     return Confidence.HIGH
-
-
-def _foreign(source: Source, path: str) -> str | None:
-    """Return why a file is not VOC; None where it is."""
-    root = _xml.parse(source, path)
-    if root.tag != "annotation":
-        return f"'{path}' begins with <{root.tag}>, not <annotation>"
-    if root.find("imagesize") is not None or root.find("object/deleted") is not None:
-        return f"'{path}' is of LabelMe"
-    if root.find("object") is not None:
-        shapes = ("bndbox", "robndbox", "polygon")
-        if not any(root.find(f"object/{shape}") is not None for shape in shapes):
-            return f"the objects of '{path}' have no <bndbox>"
-    elif not any(root.find(tag) is not None for tag in ("size", "segmented", "filename")):
-        return f"'{path}' has neither <object> nor <size>"
-    return None
 
 
 def read(source: Source) -> Dataset:
@@ -123,34 +104,20 @@ def write(
         dataset,
         sink,
         chosen,
-        label_map=_label_map(label_map),
+        label_map=label_map_of(label_map),
         apply_colormap=apply_colormap,
         allow_attributes=allow_attributes,
         keep_empty=keep_empty,
     ).write()
 
 
-def _label_map(name: str) -> list[Category] | None:
-    if name == "source":
-        return None
-    if name == "voc":
-        whole = with_details(original(segmentation=True), {"person": PARTS}, {"person": ACTIONS})
-        return [one for one in whole if one.parent is None]
-    try:
-        source = open_source(Path(name))
-        if source.focus is None:
-            raise UsageError(f"'{name}' is not a file", hint="give a file, or 'voc' or 'source'")
-        return read_label_map(source.lines(source.focus), Path(name))
-    except FormatError:
-        raise
-    except DvcsError as error:
-        raise UsageError(
-            f"cannot read the label map: {error}", hint="give a file, or 'voc' or 'source'"
-        ) from None
-
-
 BOXES = frozenset({"bbox", "rotated_bbox"})
 FIELDS = frozenset({"attributes", "group"})
+ELEMENTS = ("difficult", "truncated", "occluded", "pose", *ACTIONS)
+LOSES = {
+    "allow_attributes": {"attributes": frozenset(f"attributes.{one}" for one in ELEMENTS)},
+}
+OF_LABELS = frozenset({"name", "parent", "color"})
 TO_MASKS = {"polygon": ("mask", "bbox"), "ellipse": ("rotated_bbox",)}
 TO_BOXES = {"mask": ("bbox",), "ellipse": ("rotated_bbox",)}
 
@@ -160,6 +127,8 @@ VOC = Format(
     url=URL,
     kinds=BOXES | {"label", "mask"},
     fields=FIELDS,
+    labels=OF_LABELS,
+    loses=LOSES,
     prefers=TO_MASKS,
     detect=detect,
     read=read,
@@ -179,7 +148,7 @@ def _task_format(
 
     def detect_task(source: Source) -> Confidence:
         detect(source)
-        if not any(_has(root, task) for root in find_roots(widened(source))):
+        if not any(has_task(root, task) for root in find_roots(widened(source))):
             raise Rejected(f"there is nothing of the task '{task}'")
         return Confidence.LOW
 
@@ -211,20 +180,14 @@ def _task_format(
         url=URL,
         kinds=kinds,
         fields=fields,
+        labels=OF_LABELS,
+        loses=LOSES,
         prefers=prefers,
         detect=detect_task,
         read=read_task,
         write=write_task,
+        aliases=tuple(f"voc_{name}" for name, own in NAMES.items() if own == task),
     )
-
-
-def _has(root: Root, task: str) -> bool:
-    """Tell whether a devkit has lists or files of a task."""
-    if task == CLASSIFICATION:
-        return any(one.folder == "Main" for one in root.class_lists)
-    if task == SEGMENTATION:
-        return bool(root.classes)
-    return bool(root.xmls) and (not root.lists or TASKS[task] in root.lists)
 
 
 FORMATS = (

@@ -21,19 +21,18 @@ An image without `annotations` is one that nobody looked at.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from dvcs.errors import DvcsError, FormatError, UnsafeName
+from dvcs.errors import DvcsError, FormatError
 from dvcs.files import Sink, Source, image_size
-from dvcs.files.source import json_error
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._yolo_files import Ids, Record, Size, Sizes, checked_subset, make_labels
+from dvcs.formats._yolo_files import Sizes, make_labels
+from dvcs.formats._yolo_ndjson_lines import KEYS, LABELS, PEEK, ROWS, Parser, head_of, lines_of
 from dvcs.formats._yolo_rows import (
     NAME,
     Reader,
-    RowError,
     Task,
     box_numbers,
     corner_numbers,
@@ -43,57 +42,11 @@ from dvcs.formats._yolo_rows import (
 from dvcs.formats._yolo_write import image_extension, keypoint_shape, metadata, numbered, pose_pairs
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
 from dvcs.formats.yolo_ultralytics import FORMATS as ULTRALYTICS
-from dvcs.model import (
-    Annotation,
-    Bbox,
-    Dataset,
-    Item,
-    Label,
-    Media,
-    MediaFile,
-    Polygon,
-    RotatedBbox,
-)
-from dvcs.names import extension, item_id, simple_name
+from dvcs.model import Annotation, Bbox, Dataset, Item, Label, Polygon, RotatedBbox
+from dvcs.names import item_id, simple_name
 
 DATA = "dataset.ndjson"
-KEYS: dict[str, Task] = {
-    "boxes": "detect",
-    "segments": "segment",
-    "obb": "obb",
-    "pose": "pose",
-    "classification": "classify",
-}
-"""The key of each task's annotations; those furthest down but one say a file's task."""
 KEY_OF = {task: key for key, task in KEYS.items()}
-LABELS = "labels"
-PEEK = 1 << 16
-Row = list[float | int]
-
-
-class Head(msgspec.Struct, frozen=True):
-    """The first line."""
-
-    type: Literal["dataset"]
-    class_names: dict[str, str] = {}
-    kpt_shape: tuple[int, int] | None = None
-
-
-class Image(msgspec.Struct, frozen=True):
-    """Any other line."""
-
-    type: Literal["image"]
-    file: str
-    split: str = ""
-    url: str | None = None
-    width: int | None = None
-    height: int | None = None
-    annotations: dict[str, Any] | None = None
-
-
-HEAD = msgspec.json.Decoder(Head)
-IMAGE = msgspec.json.Decoder(Image)
-ROWS = frozenset({"boxes", "segments", "obb", "pose"})
 
 
 def find_data(source: Source) -> str | None:
@@ -109,20 +62,8 @@ def detect(source: Source) -> Confidence:
     path = find_data(source)
     if path is None:
         raise Rejected("there is no .ndjson file")
-    _head(source, path, bytes(source.buffer(path)[:PEEK]).partition(b"\n")[0], complete=False)
+    head_of(source, path, bytes(source.buffer(path)[:PEEK]).partition(b"\n")[0], complete=False)
     return Confidence.HIGH
-
-
-def _head(source: Source, path: str, line: bytes, *, complete: bool = True) -> Head:
-    try:
-        return HEAD.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if not complete and len(line) == PEEK and line.startswith(b'{"type":'):
-            return Head("dataset")
-        problem = str(json_error(error, line, source.place(path))).partition(": ")[2]
-        raise FormatError(
-            f"the first line is no dataset record: {problem}", source.place(path), 1
-        ) from None
 
 
 def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
@@ -134,11 +75,13 @@ def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
     path = find_data(source)
     if path is None:
         raise FormatError("there is no .ndjson file", source.name)
-    first = _lines(source, path)[0][1]
-    head = _head(source, path, first)
+    first = lines_of(source, path)[0][1]
+    head = head_of(source, path, first)
     shape = head.kpt_shape
     if shape is not None and not (shape[0] > 0 and shape[1] in (2, 3)):
-        raise FormatError("'kpt_shape' is not a number of keypoints and 2 or 3", path, 1)
+        raise FormatError(
+            "'kpt_shape' is not a number of keypoints and 2 or 3", source.place(path), 1
+        )
     if not all(key.isdecimal() and len(key) < 8 for key in head.class_names):
         raise FormatError("a key of 'class_names' is no index", source.place(path), 1)
     labels, names = make_labels({int(key): name for key, name in head.class_names.items()})
@@ -151,115 +94,10 @@ def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
 
     def walk() -> Iterator[Item]:
         readers = {key: Reader(KEYS[key], names, shape=shape) for key in ROWS}
-        parser = _Parser(source, path, readers, names, Sizes(source, "", image_size))
-        return source.items(_lines(source, path)[1:], parser.item)
+        parser = Parser(source, path, readers, names, Sizes(source, "", image_size))
+        return source.items(lines_of(source, path)[1:], parser.item)
 
     return Dataset(labels, walk, metadata={NAME: rest} if rest else None)
-
-
-def _lines(source: Source, path: str) -> list[tuple[int, bytes]]:
-    data = source.bytes(path).removeprefix(b"\xef\xbb\xbf")
-    lines = [
-        (n, line) for n, line in enumerate(data.split(b"\n"), 1) if line and not line.isspace()
-    ]
-    return lines or [(1, b"")]
-
-
-class _Parser:
-    """Makes items of lines."""
-
-    def __init__(
-        self,
-        source: Source,
-        path: str,
-        readers: dict[str, Reader],
-        names: dict[int, str],
-        sizes: Sizes,
-    ) -> None:
-        self.source = source
-        self.path = path
-        self.place = source.place(path)
-        self.readers = readers
-        self.names = names
-        self.sizes = sizes
-        self.ids = Ids()
-
-    def item(self, numbered_line: tuple[int, bytes]) -> Item:
-        """Return the item of a line. Raises FormatError."""
-        number, line = numbered_line
-        try:
-            image = IMAGE.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            problem = str(json_error(error, line, self.place)).partition(": ")[2]
-            raise FormatError(problem, self.place, number) from None
-        try:
-            subset = checked_subset(image.split or self.source.subset or "default")
-            name = item_id(image.file)
-        except UnsafeName as error:
-            raise FormatError(str(error), self.place, number) from None
-        if not self.ids.new(subset, name):
-            problem = f"the image '{name}' is listed twice for '{subset}'"
-            raise FormatError(problem, self.place, number)
-        record = Record(subset, self.ids.give(subset, name, name), self._found(subset, name), None)
-        size = Size(image.height, image.width) if image.height and image.width else None
-        if size is not None and min(size[:2]) <= 0:
-            raise FormatError("width and height are not those of an image", self.place, number)
-        origin = self.source.origin(record.image) if record.image else None
-        if size is None and any(image.annotations or {}):
-            size = self.sizes.of(record._replace(label=self.path), origin)
-        notes = self._notes(image.annotations or {}, size or Size(1, 1), number)
-        ext = extension(name)
-        kept = name if name != record.id + ext else None
-        return Item(
-            record.id,
-            subset,
-            Media(
-                files=(MediaFile(ext=ext, name=kept, url=image.url),),
-                height=size.height if size else None,
-                width=size.width if size else None,
-                orientation=size.orientation if size else None,
-            ),
-            notes,
-            annotated=True if image.annotations is not None else None,
-            origins=(origin,),
-        )
-
-    def _found(self, subset: str, name: str) -> str | None:
-        places = (f"images/{subset}/{name}", f"{subset}/{name}", f"images/{name}", name)
-        return next((path for path in places if path in self.source), None)
-
-    def _notes(self, said: dict[str, Any], size: Size, number: int) -> list[Annotation]:
-        notes: list[Annotation] = []
-        groups = 0
-        for key, rows in said.items():
-            if not isinstance(rows, list) or key not in {*ROWS, "classification", LABELS}:
-                raise FormatError(f"'{key[:40]}' is no list of annotations", self.place, number)
-            for row in rows:
-                try:
-                    found = self._row(key, row, size)
-                except RowError as error:
-                    self.source.report(FormatError(f"{key}: {error}", self.place, number))
-                    continue
-                if len(found) > 1:
-                    groups += 1
-                    found = [note.with_(group=groups) for note in found]
-                notes += found
-        return notes
-
-    def _row(self, key: str, row: Any, size: Size) -> list[Annotation]:
-        values = row if isinstance(row, list) else [row]
-        if not values or not all(type(one) in (int, float) for one in values):
-            raise RowError(f"{str(row)[:60]!r} is not a label index and numbers")
-        name = self.names.get(int(values[0])) if values[0] == int(values[0]) else None
-        if name is None:
-            raise RowError(f"there is no label {values[0]}: {len(self.names)} labels are named")
-        if key not in ROWS:
-            return [Label(label=name)]
-        try:
-            numbers = [float(one) for one in values[1:]]
-        except OverflowError:
-            raise RowError("a number is too large") from None
-        return self.readers[key].row(numbers, name, size.height, size.width)
 
 
 def write(

@@ -33,24 +33,20 @@ it holds items with several labels or none, as CVAT's does.
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
-from dvcs.errors import UsageError
 from dvcs.files import Sink, Source
 from dvcs.formats import _yolo_classify
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._yolo_config import SETTINGS, Config
+from dvcs.formats._yolo_config import Config
 from dvcs.formats._yolo_detect import judge
-from dvcs.formats._yolo_files import VALIDATION, Maker, Sizes, make_labels
+from dvcs.formats._yolo_files import Maker, Sizes, make_labels
 from dvcs.formats._yolo_layout import Layout
 from dvcs.formats._yolo_rows import NAME, Reader, Task
-from dvcs.formats._yolo_write import Rows, Writer, keypoint_shape, metadata, numbered
-from dvcs.formats._yolo_yaml import dump
+from dvcs.formats._yolo_settings import DATA, keypoints, note_missing, settings, subset_key
+from dvcs.formats._yolo_write import Rows, Writer, keypoint_shape, numbered
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
-from dvcs.model import Annotation, Dataset, Item, Labels, Polygon
+from dvcs.model import Annotation, Dataset, Item, Polygon
 
-DATA = "data.yaml"
 URL = "https://docs.ultralytics.com/datasets/"
-NOT_AGAIN = frozenset({"download", "path"})
-"""Keys that are not written again: a script that Ultralytics would run, the writer's own folder."""
 
 ConfigFile = Annotated[str | None, "settings in the dataset, where they are not in data.yaml"]
 LabelsFile = Annotated[str | None, "text file in the dataset that names the labels, one a line"]
@@ -106,7 +102,7 @@ def _writer(task: Task) -> Callable[..., None]:
         note_missing(sink, subsets)
         extra: dict[str, Any] = {"task": task}
         if task == "pose":
-            extra |= _keypoints(dataset.labels, names, shape)
+            extra |= keypoints(dataset.labels, names, shape)
         sink.text(DATA, settings(dataset, names, subsets, extra))
 
     return write
@@ -114,50 +110,6 @@ def _writer(task: Task) -> Callable[..., None]:
 
 def _place(subset: str, id: str) -> tuple[str, str]:
     return f"images/{subset}/{id}", f"labels/{subset}/{id}.txt"
-
-
-def _keypoints(labels: Labels, names: dict[int, str], shape: tuple[int, int]) -> dict[str, Any]:
-    named = {
-        index: list(labels[name].keypoints)
-        for index, name in names.items()
-        if name in labels and labels[name].keypoints
-    }
-    found: dict[str, Any] = {"kpt_shape": list(shape)}
-    return {**found, "kpt_names": named} if named else found
-
-
-def subset_key(subset: str, subsets: Any) -> str:
-    """Return the key of a subset in data.yaml: `val` where only one is for validation."""
-    if subset in VALIDATION and not any(one in subsets for one in VALIDATION - {subset}):
-        return "val"
-    if subset in SETTINGS or subset == "<<":
-        raise UsageError(
-            f"data.yaml cannot have a subset '{subset}'", hint="rename it with map_subsets"
-        )
-    return subset
-
-
-def note_missing(sink: Sink, subsets: dict[str, str]) -> None:
-    """Note which of the subsets that Ultralytics needs are not there."""
-    missing = [f"'{key}'" for key in ("train", "val") if key not in subsets]
-    if missing and subsets:
-        wanted = " and ".join(missing)
-        sink.note(f"Ultralytics looks for the subset {wanted}, which this dataset does not have")
-
-
-def settings(
-    dataset: Dataset, names: dict[int, str], subsets: dict[str, str], extra: dict[str, Any]
-) -> str:
-    """Return data.yaml: subsets, names, what is of the task, and what was said when it was read."""
-    order = {"train": 0, "val": 1, "test": 2}
-    sorted_subsets = dict(sorted(subsets.items(), key=lambda pair: order.get(pair[0], 3)))
-    rest = metadata(dataset)
-    shape = extra.get("kpt_shape")
-    if shape is None or len(rest.get("flip_idx") or ()) != shape[0]:
-        rest.pop("flip_idx", None)
-    said = {**sorted_subsets, "nc": len(names), "names": names, **extra}
-    again = {key: rest[key] for key in rest if key not in said and key not in NOT_AGAIN}
-    return dump({**said, **again})
 
 
 def _detector(task: Task) -> Callable[[Source], Confidence]:
@@ -217,6 +169,7 @@ FORMATS = (
         url=f"{URL}pose/",
         kinds=frozenset({"bbox", "points"}),
         fields=frozenset({"group"}),
+        labels=frozenset({"name", "keypoints"}),
         prefers=dict.fromkeys(("mask", "polygon", "rotated_bbox", "ellipse"), ("bbox",)),
         optional=SCORES,
         detect=_detector("pose"),

@@ -31,6 +31,7 @@ from dvcs.repository.streaming import collector_off
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
+_TOGETHER = (b'"group":', b'"track":', b'"type":"label"', b'"type":"raster"')
 BATCH = 4096
 """Items whose blobs are fetched together."""
 
@@ -240,5 +241,10 @@ def _without_common_lines(
 
 
 def _stands_alone(line: bytes) -> bool:
-    """Tell whether an annotation has an id, and neither group nor track."""
-    return not line or (b'"id":' in line and b'"group":' not in line and b'"track":' not in line)
+    """
+    Tell whether an annotation pairs the same way whatever else its item has.
+
+    So one does that has an id, and neither group nor track. An item's only label, or raster, pairs
+    with the other side's only one, whatever they say.
+    """
+    return not line or (b'"id":' in line and not any(one in line for one in _TOGETHER))

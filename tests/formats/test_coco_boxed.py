@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvcs import formats
-from dvcs.formats._fidelity import Fidelity, fitted
+from dvcs.formats._fidelity import Fidelity
+from dvcs.formats._fitting import fitted
 from dvcs.model import Bbox, Dataset, Item
 from tests.conftest import needs_samples
 from tests.formats.coco_documents import read, read_files

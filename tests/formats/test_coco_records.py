@@ -1,12 +1,14 @@
 """What becomes of COCO's records in the model, one rule at a time, and bad ones."""
 
+import json
+import sys
 from typing import Any
 
 import pytest
 
 from dvcs.errors import DvcsError, FormatError, FormatErrors, NotADataset, UnsafeName, UsageError
 from dvcs.model import Bbox, Caption, Label, Mask, Other, Points, Polygon
-from tests.formats.coco_documents import assert_same_document, read_files, written
+from tests.formats.coco_documents import assert_same_document, read, read_files, written
 
 IMAGE = {"id": 1, "file_name": "a.jpg", "height": 10, "width": 20}
 CAT = {"id": 3, "name": "cat", "supercategory": "animal"}
@@ -497,3 +499,19 @@ def test_a_task_format_reads_only_its_files():
     assert len(item.annotations) == 1
     with pytest.raises(NotADataset):
         read_files(files, "coco_panoptic")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_images_are_found_beside_the_file_that_was_named(tmp_path):
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(4)]
+    named = {"images": images, "annotations": [], "categories": []}
+    (tmp_path / "labels.json").write_text(json.dumps(named))
+    (tmp_path / "0.jpg").write_bytes(b"")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.jpg").write_bytes(b"")
+    (tmp_path / "unrelated").symlink_to("/nowhere")
+    items = {item.id: item for item in read(tmp_path / "labels.json")}
+    assert {id for id, item in items.items() if any(item.origins)} == {"0", "1"}
+    (tmp_path / "images" / "2.jpg").symlink_to("/dev/null")
+    with pytest.raises(FormatError, match=r"images/2\.jpg: is a symbolic link that leads out"):
+        list(read(tmp_path / "labels.json"))

@@ -393,3 +393,18 @@ def test_equal_datasets_give_equal_bytes():
     formats.write(data, formats.find("coco"), first)
     formats.write(data, formats.find("coco"), second)
     assert first.files == second.files
+
+
+def test_keypoints_alone_stand_in_the_files_of_both_tasks():
+    record = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [3, 4, 2], "num_keypoints": 1}
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [record],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    files = {
+        f"annotations/{task}_train.json": document for task in ("instances", "person_keypoints")
+    }
+    new = written(read_files(files))
+    for path, document in files.items():
+        assert_same_document(new[path], document)

@@ -13,11 +13,11 @@ import pytest
 
 from dvcs import formats
 from dvcs.errors import DvcsError, NotADataset
-from dvcs.files import open_source
+from dvcs.files import MemorySource, open_source
 from dvcs.formats import Confidence
 from dvcs.formats._exporting import export
 from tests.conftest import needs_samples
-from tests.gallery import gallery
+from tests.gallery import gallery, png
 
 SAMPLES = {
     # folder or file: its format
@@ -239,3 +239,22 @@ def test_a_file_in_no_format_is_named(tmp_path: Path):
     with closing(open_source(tmp_path / "notes.txt")) as source, pytest.raises(NotADataset) as told:
         formats.detect(source)
     assert str(told.value) == f"no known format at '{(tmp_path / 'notes.txt').as_posix()}'"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "why"),
+    [
+        ("data.yaml", "train: images\nnames: [cat\n", r"data\.yaml:3: is not valid YAML"),
+        ("1.xml", "<annotation><object><name>cat</name>", r"1\.xml:1: is not valid XML"),
+        ("data.ndjson", '{"type": "dataset", "class_names": 3}', "is no dataset record"),
+    ],
+)
+def test_what_cannot_be_read_is_no_folder_of_images(path, text, why):
+    place = MemorySource({path: text.encode(), "images/1.png": png(1)})
+    matches, rejections = formats.judge(place)
+    assert matches == {}
+    assert rejections["image_dir"].startswith("another fits better, but cannot be read")
+    with pytest.raises(NotADataset, match=f"as a file cannot be read: .*{why}") as error:
+        formats.detect(place)
+    assert "--format image_dir" in (error.value.hint or "")
+    assert len(list(formats.read(place, formats.find("image_dir")))) == 1

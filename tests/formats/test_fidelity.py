@@ -4,24 +4,30 @@ from collections import Counter
 
 import pytest
 
+from dvcs import formats
 from dvcs.errors import UnsafeName
+from dvcs.files import BytesOrigin, MemorySink, MemorySource
 from dvcs.formats import Confidence, Fidelity, Format
-from dvcs.formats._fidelity import fitted
+from dvcs.formats._fitting import fitted
 from dvcs.model import (
     VISIBLE,
+    AttributeSpec,
     Bbox,
     Caption,
+    Category,
     Dataset,
     Item,
     Label,
+    Labels,
     Media,
     MediaFile,
     Other,
     Points,
     Polygon,
+    PolyLine,
     RotatedBbox,
 )
-from tests.gallery import bitmap, image_item
+from tests.gallery import HEIGHT, WIDTH, bitmap, image_item, png
 
 TRIANGLE = [[[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]]]
 
@@ -235,6 +241,50 @@ def test_items_of_other_media_are_left_out_and_frames_lose_their_file():
     assert fidelity.left_out == {"point_cloud": 1}
 
 
+def test_frames_keep_the_pictures_that_they_have():
+    video, picture = MediaFile(role="video", ext=".mp4"), MediaFile(ext=".png")
+    origins = (None, BytesOrigin(lambda: png(1)))
+    facts = {"height": HEIGHT, "width": WIDTH, "orientation": 6}
+    both = Media(kind="video_frame", files=(video, picture), frame=3, **facts)
+    bare = Media(kind="video_frame", files=(video,), frame=4, **facts)
+    items = [
+        Item("3", media=both, origins=origins),
+        Item("4", media=bare, origins=origins[:1]),
+        Item("5", media=both, origins=origins),
+    ]
+    fidelity = Fidelity("yolo")
+    got = list(fitted(Dataset.from_items(items), record("bbox"), fidelity))
+    assert [item.media for item in got] == [
+        Media(files=(picture,), **facts),
+        Media(height=HEIGHT, width=WIDTH),
+        Media(files=(picture,), **facts),
+    ]
+    assert [item.origins for item in got] == [origins[1:], (), origins[1:]]
+    assert fidelity.lines() == ["3 video frames became images, 1 without a file"]
+    assert not fidelity.lossless
+
+
+def test_where_a_track_has_ended_there_is_no_object():
+    box = Bbox(1.0, 2.0, 3.0, 4.0, label="cat", track=1)
+    ended = box.with_(attributes={"outside": True})
+    alone = Bbox(5.0, 5.0, 3.0, 4.0, label="cat", attributes={"outside": True})
+    line = PolyLine([1.0, 2.0, 3.0, 4.0], label="cat", track=2)
+    gone = line.with_(attributes={"outside": True})
+    both = {"fields": frozenset({"attributes"})}
+    notes, fidelity = fit(record("bbox", **both), box, ended, alone, line, gone)
+    assert notes == [box, alone]
+    assert fidelity.outside == {"bbox": 1, "polyline": 1}
+    assert fidelity.dropped == {"polyline": 1}
+    assert fidelity.vanished() == ["polyline"]
+    assert "1 box outside the image is left out: YOLO holds no tracks, and there it ends" in (
+        fidelity.lines()
+    )
+    notes, fidelity = fit(record("bbox", **both), ended)
+    assert (notes, fidelity.vanished(), fidelity.lossless) == ([], [], False)
+    held = record("bbox", fields=frozenset({"attributes", "track"}))
+    assert fit(held, box, ended)[0] == [box, ended]
+
+
 def test_items_touched_are_counted_once_each():
     items = [
         image_item(str(n), "s", *(Polygon(TRIANGLE, id=m) for m in range(3))) for n in range(4)
@@ -285,3 +335,76 @@ def test_a_lossless_format_is_given_everything():
     kept, fidelity = fit(record(lossless=True), *notes)
     assert kept == notes
     assert fidelity.lossless
+
+
+@pytest.mark.parametrize(
+    ("subsets", "told"),
+    [
+        (("default",), []),
+        (("train",), ["the subset of 1 item is left out"]),
+        (("train", "val"), ["the subset became a part of the id of 2 items"]),
+    ],
+)
+def test_a_folder_of_images_tells_of_subsets(subsets, told):
+    data = Dataset.from_items([image_item("1", one) for one in subsets])
+    fidelity = formats.write(data, formats.find("image_dir"), MemorySink())
+    assert fidelity.lines() == told
+    assert fidelity.lossless == (told == [])
+
+
+# -- labels --------------------------------------------------------------------------------------
+
+KNOWN = Labels(
+    (
+        Category(name="cat", color=(1, 2, 3), parent="animal", display_name="Cat"),
+        Category(name="person", keypoints=("nose", "eye"), joints=((0, 1),), color=(9, 8, 7)),
+        Category(name="dog", attributes=(AttributeSpec(name="breed", type="text", default=""),)),
+        Category(name="animal"),
+    )
+)
+UNHELD = {
+    "yolo": "parent display_name color keypoints joints attributes",
+    "yolo_pose": "parent display_name color joints attributes",
+    "voc": "parent display_name keypoints joints attributes",
+    "coco": "display_name attributes",
+    "coco_instances": "display_name attributes keypoints joints",
+    "cvat": "parent display_name",
+    "datumaro": "",
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNHELD))
+def test_what_is_lost_of_labels_is_told(name: str):
+    points = Points([1.0, 2.0, 3.0, 4.0], visibility=[2, 2], label="person", group=1)
+    box = Bbox(1.0, 1.0, 9.0, 9.0, label="person", group=1)
+    data = Dataset.from_items([image_item("1", "train", box, points)], KNOWN)
+    sink = MemorySink()
+    format = formats.find(name)
+    fidelity = formats.write(data, format, sink)
+    sink.finish()
+    told = {one[6:] for one in fidelity.lost_fields if one.startswith("label.")}
+    assert told == set(UNHELD[name].split())
+    read = formats.read(MemorySource(sink.files, media=sink.origins), format)
+    found = {one.name: one for one in read.labels}
+    assert told == {
+        field
+        for one in KNOWN
+        for field in ("parent", "display_name", "color", "keypoints", "joints", "attributes")
+        if getattr(found[one.name], field) != getattr(one, field) and getattr(one, field)
+    }
+
+
+def test_labels_that_have_no_place_are_told_by_name():
+    data = Dataset.from_items([image_item("1", "train", Caption("a cat"))], KNOWN)
+    for name in ("image_dir", "coco_captions"):
+        fidelity = formats.write(data, formats.find(name), MemorySink())
+        assert "the names of 4 labels are left out" in fidelity.lines()
+        assert not fidelity.lossless
+    data = Dataset.from_items([image_item("1", "train", Bbox(1.0, 1.0, 2.0, 2.0))], KNOWN)
+    pose = formats.write(data, formats.find("coco_person_keypoints"), MemorySink())
+    assert pose.lost_fields["label.name"] == 3
+    spec = AttributeSpec(name="weather")
+    common = Dataset.from_items([], Labels(["a", "b"], attributes=(spec,)))
+    fidelity = formats.write(common, formats.find("yolo"), MemorySink())
+    assert fidelity.lines() == ["the declared attributes of 2 labels are left out"]
+    assert fidelity.report()["lost_fields"] == {"label.attributes": 2}

@@ -16,7 +16,7 @@ from dvcs.errors import LossError
 from dvcs.files import MemorySink, MemorySource
 from dvcs.formats import Fidelity, Format
 from dvcs.formats._exporting import export
-from dvcs.model import Annotation, Bbox, Dataset, Item, Label, Labels, Polygon
+from dvcs.model import Annotation, Bbox, Dataset, Item, Label, Labels, Mask, Polygon
 from tests.conftest import needs_samples
 from tests.gallery import LABELS, bitmap, gallery, image_item
 
@@ -67,7 +67,7 @@ def test_what_went_in_comes_out_or_is_counted(read_as, first: str, second: str):
 
     got = list(back)
     assert len(got) == len([item for item in items if any(item.origins) or not needs_file(format)])
-    if not fidelity.notes["masks are partly or wholly covered by others"]:
+    if not fidelity.lost_fields["covered"]:
         assert kinds(got) == left
     _, again, same = converted(data, second)
     assert again.files == sink.files
@@ -276,3 +276,15 @@ def test_roboflow_says_the_same_in_coco_voc_and_yolo():
     voc = facts(opened("datumaro", "roboflow_dataset", "voc", format="voc"))
     yolo = facts(opened("datumaro", "roboflow_dataset", "yolo", format="yolo_detect"))
     assert coco.keys() == voc.keys() == yolo.keys()
+
+
+@pytest.mark.parametrize("name", ["voc", "voc_segmentation", "coco_panoptic"])
+def test_what_one_mask_covers_of_another_is_lost(name: str, tmp_path: Path):
+    below, above = bitmap((2, 3, 12, 9)), bitmap((8, 3, 20, 9))
+    notes = [mask.with_(label="cat", z_order=z) for z, mask in enumerate((below, above))]
+    covered = Dataset.from_items([image_item("1", "train", *notes)], LABELS)
+    with pytest.raises(LossError, match="the covered parts of 1 annotation are left out"):
+        export(covered, formats.find(name), tmp_path / "out", strict=True)
+    (item,) = converted(covered, name)[0]
+    masks = [note for note in item.annotations if isinstance(note, Mask)]
+    assert {note.counts for note in masks} == {bitmap((2, 3, 8, 9)).counts, above.counts}

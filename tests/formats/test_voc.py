@@ -850,3 +850,29 @@ def test_masks_are_not_made_up_by_a_partial_reading():
     data = partial(read_xml, CAT, format="voc_segmentation")
     assert data().annotations == []
     assert not any(isinstance(note, Mask) for note in read_xml(CAT).annotations)
+
+
+@pytest.mark.parametrize("task", ["", "_classification", "_detection", "_segmentation"])
+def test_an_id_of_several_subsets_is_told_apart_by_the_subset(task):
+    notes = (Bbox(1.0, 2.0, 3.0, 4.0, label="cat"), Label(label="cat"), bitmap((3, 4, 9, 9)))
+    items = [
+        image_item(id, subset, *(note.with_(label="cat") for note in notes), seed=n)
+        for n, (subset, id) in enumerate(
+            [("test", "x/1"), ("train", "x/1"), ("train", "2"), ("val", "train/x/1"), ("val", "3")]
+        )
+    ]
+    format, sink = formats.find(f"voc{task}"), MemorySink()
+    fidelity = formats.write(Dataset.from_items(items, ["cat"]), format, sink)
+    sink.finish()
+    assert fidelity.lost_fields["item.id"] == 2
+    assert "the subset became a part of the id of 2 items" in fidelity.lines()
+    read = list(formats.read(MemorySource(sink.files, media=sink.origins), format))
+    assert [(item.subset, item.id) for item in read] == [
+        *(("test", "x/1"), ("train", "train/x/1"), ("train", "2")),
+        *(("val", "val/train/x/1"), ("val", "3")),
+    ]
+    assert all(item.annotations for item in read)
+    again = MemorySink()
+    fidelity = formats.write(Dataset.from_items(read, ["cat"]), format, again)
+    assert fidelity.lost_fields["item.id"] == 0
+    assert again.files.keys() == sink.files.keys()

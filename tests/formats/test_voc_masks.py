@@ -322,7 +322,7 @@ def test_covered_masks_are_counted():
     below = bitmap((0, 0, 20, 20)).with_(label="cat", z_order=1)
     above = bitmap((10, 0, 30, 20)).with_(label="dog", z_order=2)
     sink = write(above, below)
-    assert sink.notes == {"masks are partly or wholly covered by others": 1}
+    assert sink.lost_fields == {"covered": 1}
     (item,) = read(sink.files)
     found = {note.label: pixels_of(note) for note in item.annotations}
     assert found["dog"].sum() == 400

@@ -597,6 +597,25 @@ def test_classify_keeps_ids_and_several_labels_in_a_listing():
     assert fidelity.lossless
 
 
+@pytest.mark.parametrize("labels", [("cat",), ("cat", "dog"), ()])
+def test_classify_reads_all_subsets_that_it_wrote(labels):
+    notes = [Label(label=label) for label in labels]
+    subsets = ("Test", "Train", "dev", "images", "train", "x y")
+    data = Dataset.from_items(
+        [image_item("cat/1", one, *notes, seed=n) for n, one in enumerate(subsets)], ["cat", "dog"]
+    )
+    items, _ = back(data, "classify")
+    assert sorted(keys(items)) == [(subset, "cat/1") for subset in subsets]
+    assert {tuple(note.label for note in item.annotations) for item in items} == {labels}
+
+
+def test_settings_of_classify_are_no_subsets_unless_they_name_folders():
+    text = "author: somebody\nlicense: cat\nnames: [cat, dog]\ntask: classify\ndev: val\n"
+    data, items, _ = read({"data.yaml": text}, "classify", base=CLASSES)
+    assert keys(items) == [("dev", "dog/3"), ("dev", "no_label/4")]
+    assert data.metadata == {"yolo": {"author": "somebody", "license": "cat"}}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

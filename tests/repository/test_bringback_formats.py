@@ -18,9 +18,10 @@ from dvcs import formats
 from dvcs.errors import ConflictError, RepositoryError, UsageError
 from dvcs.formats._exporting import export
 from dvcs.model import Bbox, Dataset
-from dvcs.repository import Repository, checkout, worktree
+from dvcs.repository import Repository
 from dvcs.repository.importing import Request
-from dvcs.repository.onto import import_onto
+from dvcs.repository.working import checkout, worktree
+from dvcs.repository.working.onto import import_onto
 from tests.conftest import needs_samples
 from tests.gallery import LABELS, gallery
 from tests.repository import pets

@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 
 from dvcs.compare import IdTrust, Knowledge, compare_items
 from dvcs.compare.summary import item_report
-from dvcs.model import Bbox, Item
+from dvcs.model import Bbox, Item, Label
 from dvcs.objects.items import decode_item, encode_item
 from dvcs.repository.diffing import _without_common_lines
 from tests.test_merge_properties import canonical, edited, states
 
 CAT = Bbox(1.0, 2.0, 3.0, 4.0, label="cat")
+NAMES = [Label(label="cat", id=1), Label(label="cat", id=2)]
+OTHER = Label(label="dog", id=10)
 DOG = CAT.with_(x=200.0, label="dog")
 
 
@@ -35,6 +37,7 @@ def changed(old: Item, new: Item):
 @settings(max_examples=500)
 @example((Item("i", annotations=[CAT.with_(id=1)]), Item("i", annotations=[CAT.with_(id=1)])))
 @example((Item("i", annotations=[CAT, CAT]), Item("i", annotations=[CAT])))
+@example((Item("i", annotations=NAMES), Item("i", annotations=[NAMES[0], OTHER])))
 def test_what_is_left_tells_the_same_difference(sides):
     texts = [encode_item(side) for side in sides]
     *left, count = _without_common_lines(*texts)

@@ -238,7 +238,8 @@ def test_hooks_that_follow_are_told_and_cannot_fail_it(repo: Repository):
 def test_hooks_that_follow_run_when_the_locks_are_free(tmp_path: Path):
     repo, folder = pets.tracked(tmp_path / "root", count=2)
     pets.edit(folder, lambda data: pets.note(data, 12)["bbox"].__setitem__(0, 35.0))
-    text = "from dvcs.repository import Repository, checkout, copies, worktree\n"
+    text = "from dvcs.repository import Repository\n"
+    text += "from dvcs.repository.working import checkout, copies, worktree\n"
     text += "with Repository() as repo, copies.locked(repo, patience=0):\n"
     text += "    assert repo.status().clean, repo.status()\n"
     for name in ("post-commit", "post-checkout", "post-merge"):
@@ -552,7 +553,7 @@ def test_a_hook_does_not_call_itself(repo: Repository):
 def test_a_command_in_a_hook_does_not_wait_long_for_what_its_own_caller_holds(tmp_path: Path):
     repo, folder = pets.tracked(tmp_path / "root", count=1)
     pets.edit(folder, lambda data: pets.note(data, 12)["bbox"].__setitem__(0, 35.0))
-    text = "from dvcs.repository import Repository, checkout\n"
+    text = "from dvcs.repository import Repository\nfrom dvcs.repository.working import checkout\n"
     hook(repo, "pre-commit", f"{text}with Repository() as repo: checkout.restore(repo)\n")
     began = time.monotonic()
     with pytest.raises(HookRefused, match="another process is writing to this repository"):

@@ -34,7 +34,8 @@ from tests.safety.test_concurrency import join, spawn
 RIVAL = """
 import pathlib, sys
 sys.path.insert(0, {tests!r})
-from dvcs.repository import Repository, merging, picking
+from dvcs.repository import Repository
+from dvcs.repository.merges import merging, picking
 from dvcs.repository.merges.conflicts import Wanted
 from dvcs.repository.importing import Request, run
 from dvcs.repository.patches.applying import apply_patch
