@@ -59,7 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "click": ("dvcs.commands", "dvcs.ui"),
     "cv2": ("dvcs.media", "dvcs.transforms"),
     "dulwich": ("dvcs.objects", "dvcs.repository"),
-    "isal": ("dvcs.objects", "dvcs.formats._voc_masks"),
+    "isal": ("dvcs.objects", "dvcs.formats._voc.masks"),
     "lxml": ("dvcs.formats._xml", "dvcs.filters"),
     "msgspec": ("dvcs",),
     "numpy": ("dvcs",),
@@ -71,7 +71,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "starlette": ("dvcs.web",),
     "tensorflow": ("dvcs.formats", "dvcs.inference"),
     "uvicorn": ("dvcs.web",),
-    "yaml": ("dvcs.formats._yolo_yaml",),
+    "yaml": ("dvcs.formats._yolo.yaml",),
     "zstandard": ("dvcs.objects",),
 }
 # Libraries that even their home uses in one module of each package only.

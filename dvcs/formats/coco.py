@@ -22,9 +22,10 @@ from typing import Annotated, Literal
 
 from dvcs.errors import UsageError
 from dvcs.files import Sink, Source
-from dvcs.formats import _coco_read, _coco_write
-from dvcs.formats._coco_find import PEEK, candidates, looks_like_coco
-from dvcs.formats._coco_records import TASKS, standard_name
+from dvcs.formats._coco import read as reading
+from dvcs.formats._coco import write as writing
+from dvcs.formats._coco.find import PEEK, candidates, looks_like_coco
+from dvcs.formats._coco.records import TASKS, standard_name
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.model import Annotation, Dataset, Item
 
@@ -70,7 +71,7 @@ def read(
     Raises FormatError where a file is not JSON of COCO's outline or its categories are unusable;
     bad images and annotations are reported when the dataset is walked.
     """
-    return _coco_read.read(
+    return reading.read(
         source,
         keep_original_category_ids=keep_original_category_ids,
         strip_prefix=strip_prefix,
@@ -93,7 +94,7 @@ def write(
     for task in tasks:
         if task not in TASKS:
             raise UsageError(f"there is no task '{task}'", hint=f"tasks: {', '.join(TASKS)}")
-    _coco_write.write(
+    writing.write(
         dataset,
         sink,
         tasks,
@@ -155,7 +156,7 @@ def _task_format(task: str, title: str, kinds: frozenset[str]) -> Format:
         strip_prefix: Prefix = "",
         labels: Names = None,
     ) -> Dataset:
-        return _coco_read.read(
+        return reading.read(
             source,
             (task,),
             keep_original_category_ids=keep_original_category_ids,
@@ -173,7 +174,7 @@ def _task_format(task: str, title: str, kinds: frozenset[str]) -> Format:
         reindex: Reindex = False,
         merge_images: Merge = False,
     ) -> None:
-        _coco_write.write(
+        writing.write(
             dataset,
             sink,
             (task,),

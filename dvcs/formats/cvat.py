@@ -29,15 +29,16 @@ from typing import Annotated, Any
 
 from dvcs.errors import NotADataset
 from dvcs.files import Sink, Source
-from dvcs.formats import _cvat_read, _cvat_write
-from dvcs.formats._cvat_find import (
+from dvcs.formats._cvat import read as reading
+from dvcs.formats._cvat import write as writing
+from dvcs.formats._cvat.find import (
     Document,
     all_labels,
     candidates,
     image_folder,
     read_document,
 )
-from dvcs.formats._cvat_meta import NAME, VERSION
+from dvcs.formats._cvat.meta import NAME, VERSION
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.model import Annotation, Dataset, Item, Points, Polygon, PolyLine, RotatedBbox
 
@@ -70,7 +71,7 @@ def read(source: Source) -> Dataset:
 
     def walk() -> Iterator[Item]:
         for document in documents:
-            yield from _cvat_read.Walk(source, document, labels).items()
+            yield from reading.Walk(source, document, labels).items()
 
     files = {document.path: _about(source, document, documents) for document in documents}
     return Dataset(labels, walk, metadata={NAME: {"files": files}})
@@ -105,7 +106,7 @@ def write(
     allow_undeclared_attrs: Undeclared = False,
 ) -> None:
     """Write a dataset, by default to the same files as it was read from."""
-    _cvat_write.write(dataset, sink, reindex=reindex, allow_undeclared=allow_undeclared_attrs)
+    writing.write(dataset, sink, reindex=reindex, allow_undeclared=allow_undeclared_attrs)
 
 
 def _holds(note: Annotation, item: Item) -> bool:

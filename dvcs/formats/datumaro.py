@@ -36,8 +36,9 @@ from typing import Annotated
 
 from dvcs.errors import NotADataset
 from dvcs.files import Sink, Source
-from dvcs.formats import _datumaro_read, _datumaro_write
-from dvcs.formats._datumaro_find import ANNOTATIONS, is_datumaro, places
+from dvcs.formats._datumaro import read as reading
+from dvcs.formats._datumaro import write as writing
+from dvcs.formats._datumaro.find import ANNOTATIONS, is_datumaro, places
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.model import KINDS, Dataset
 
@@ -63,12 +64,12 @@ def read(source: Source) -> Dataset:
     Raises NotADataset where it has no file of this format, or several datasets; FormatError where
     a file is not JSON of this outline. Bad items and annotations are reported when it is walked.
     """
-    return _datumaro_read.read(source)
+    return reading.read(source)
 
 
 def write(dataset: Dataset, sink: Sink, *, ellipses: Ellipses = False) -> None:
     """Write a dataset. Raises LossError for NaN, and UnsafeName for two items of one id."""
-    _datumaro_write.write(dataset, sink, ellipses=ellipses)
+    writing.write(dataset, sink, ellipses=ellipses)
 
 
 FORMATS = (

@@ -34,11 +34,11 @@ from typing import Annotated
 
 from dvcs.errors import UsageError
 from dvcs.files import Sink, Source
-from dvcs.formats import _voc_read
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._voc_detect import foreign, has_task, label_map_of
-from dvcs.formats._voc_find import find_roots, widened
-from dvcs.formats._voc_labels import (
+from dvcs.formats._voc import read as reading
+from dvcs.formats._voc.detect import foreign, has_task, label_map_of
+from dvcs.formats._voc.find import find_roots, widened
+from dvcs.formats._voc.labels import (
     ACTION,
     ACTIONS,
     CLASSIFICATION,
@@ -47,7 +47,7 @@ from dvcs.formats._voc_labels import (
     SEGMENTATION,
     TASKS,
 )
-from dvcs.formats._voc_write import Writer
+from dvcs.formats._voc.write import Writer
 from dvcs.model import Dataset
 
 URL = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html"
@@ -82,7 +82,7 @@ def detect(source: Source) -> Confidence:
 
 def read(source: Source) -> Dataset:
     """Return the dataset of a place. Raises FormatError where lists or label maps are bad."""
-    return _voc_read.read(source)
+    return reading.read(source)
 
 
 def write(
@@ -153,7 +153,7 @@ def _task_format(
         return Confidence.LOW
 
     def read_task(source: Source) -> Dataset:
-        return _voc_read.read(source, (task,))
+        return reading.read(source, (task,))
 
     def write_task(
         dataset: Dataset,

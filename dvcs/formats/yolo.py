@@ -28,7 +28,7 @@ from typing import Annotated
 from dvcs.errors import DvcsError, FormatError, UnsafeName, UsageError
 from dvcs.files import Sink, Source
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._yolo_files import (
+from dvcs.formats._yolo.files import (
     VALIDATION,
     Files,
     Ids,
@@ -39,9 +39,9 @@ from dvcs.formats._yolo_files import (
     make_labels,
     read_names,
 )
-from dvcs.formats._yolo_layout import listed
-from dvcs.formats._yolo_rows import Reader
-from dvcs.formats._yolo_write import Rows, Writer, checked_names, numbered, stem_of
+from dvcs.formats._yolo.layout import listed
+from dvcs.formats._yolo.rows import Reader
+from dvcs.formats._yolo.write import Rows, Writer, checked_names, numbered, stem_of
 from dvcs.model import Dataset, Item
 
 DATA = "obj.data"

@@ -28,9 +28,9 @@ import msgspec
 from dvcs.errors import DvcsError, FormatError
 from dvcs.files import Sink, Source, image_size
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._yolo_files import Sizes, make_labels
-from dvcs.formats._yolo_ndjson_lines import KEYS, LABELS, PEEK, ROWS, Parser, head_of, lines_of
-from dvcs.formats._yolo_rows import (
+from dvcs.formats._yolo.files import Sizes, make_labels
+from dvcs.formats._yolo.ndjson_lines import KEYS, LABELS, PEEK, ROWS, Parser, head_of, lines_of
+from dvcs.formats._yolo.rows import (
     NAME,
     Reader,
     Task,
@@ -39,7 +39,7 @@ from dvcs.formats._yolo_rows import (
     pose_numbers,
     ring_numbers,
 )
-from dvcs.formats._yolo_write import image_extension, keypoint_shape, metadata, numbered, pose_pairs
+from dvcs.formats._yolo.write import image_extension, keypoint_shape, metadata, numbered, pose_pairs
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
 from dvcs.formats.yolo_ultralytics import FORMATS as ULTRALYTICS
 from dvcs.model import Annotation, Bbox, Dataset, Item, Label, Polygon, RotatedBbox

@@ -34,15 +34,15 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 from dvcs.files import Sink, Source
-from dvcs.formats import _yolo_classify
 from dvcs.formats._format import Confidence, Format, Rejected
-from dvcs.formats._yolo_config import Config
-from dvcs.formats._yolo_detect import judge
-from dvcs.formats._yolo_files import Maker, Sizes, make_labels
-from dvcs.formats._yolo_layout import Layout
-from dvcs.formats._yolo_rows import NAME, Reader, Task
-from dvcs.formats._yolo_settings import DATA, keypoints, note_missing, settings, subset_key
-from dvcs.formats._yolo_write import Rows, Writer, keypoint_shape, numbered
+from dvcs.formats._yolo import classify
+from dvcs.formats._yolo.config import Config
+from dvcs.formats._yolo.detect import judge
+from dvcs.formats._yolo.files import Maker, Sizes, make_labels
+from dvcs.formats._yolo.layout import Layout
+from dvcs.formats._yolo.rows import NAME, Reader, Task
+from dvcs.formats._yolo.settings import DATA, keypoints, note_missing, settings, subset_key
+from dvcs.formats._yolo.write import Rows, Writer, keypoint_shape, numbered
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
 from dvcs.model import Annotation, Dataset, Item, Polygon
 
@@ -115,7 +115,7 @@ def _place(subset: str, id: str) -> tuple[str, str]:
 def _detector(task: Task) -> Callable[[Source], Confidence]:
     def detect(source: Source) -> Confidence:
         """Tell by data.yaml and the first rows of the labels."""
-        if task == "classify" and source.focus is None and _yolo_classify.is_classify(source):
+        if task == "classify" and source.focus is None and classify.is_classify(source):
             return Confidence.HIGH
         found, confidence = judge(source)
         if found != task:
@@ -198,8 +198,8 @@ FORMATS = (
         url=f"{URL}classify/",
         kinds=frozenset({"label"}),
         detect=_detector("classify"),
-        read=_yolo_classify.read,
-        write=_yolo_classify.write,
+        read=classify.read,
+        write=classify.write,
         aliases=("yolov8_classification", "yolo_classification", "yolo_ultralytics_classification"),
     ),
 )

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvcs import formats
-from dvcs.formats import _cvat_masks
-from dvcs.formats._cvat_numbers import difference, edges, edges_about, middle, number, pairs, points
+from dvcs.formats._cvat import masks as cvat_masks
+from dvcs.formats._cvat.numbers import difference, edges, edges_about, middle, number, pairs, points
 from dvcs.geometry import masks
 from dvcs.model import (
     Annotation,
@@ -207,9 +207,9 @@ def test_masks_come_back_to_the_pixel(height: int, width: int, top: int, left: i
         for x in range(width):
             pixels[top + y, left + x] = chance.random() < 0.5
     size, counts = masks.encode(pixels)
-    lengths, box = _cvat_masks.from_counts(size, counts, None)
+    lengths, box = cvat_masks.from_counts(size, counts, None)
     assert sum(lengths) == box[2] * box[3]
-    back, tight = _cvat_masks.to_counts(lengths, box, size)
+    back, tight = cvat_masks.to_counts(lengths, box, size)
     assert back == counts
     assert tight == bool(pixels.any())
 
@@ -217,8 +217,8 @@ def test_masks_come_back_to_the_pixel(height: int, width: int, top: int, left: i
 def test_masks_as_high_as_the_image_come_back():
     pixels = np.ones((3, 4), dtype=bool)
     size, counts = masks.encode(pixels)
-    assert _cvat_masks.from_counts(size, counts, None) == ([0, 12], (0, 0, 4, 3))
-    assert _cvat_masks.to_counts([0, 12], (0, 0, 4, 3), size) == (counts, True)
+    assert cvat_masks.from_counts(size, counts, None) == ([0, 12], (0, 0, 4, 3))
+    assert cvat_masks.to_counts([0, 12], (0, 0, 4, 3), size) == (counts, True)
 
 
 def test_a_box_around_a_mask_that_is_too_large_is_kept():

@@ -9,7 +9,7 @@ import pytest
 from dvcs import formats
 from dvcs.errors import DvcsError, FormatError, FormatErrors, NotADataset, UnsafeName
 from dvcs.files import FolderSink, MemorySink, MemorySource, open_source
-from dvcs.formats._datumaro_find import PEEK
+from dvcs.formats._datumaro.find import PEEK
 from dvcs.model import (
     Bbox,
     Caption,

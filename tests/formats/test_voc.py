@@ -13,8 +13,8 @@ from dvcs import formats
 from dvcs.errors import DvcsError, FormatError, UnsafeName, UsageError
 from dvcs.files import FolderSource, MemorySink, MemorySource, Source, open_source
 from dvcs.formats import Confidence, _xml
-from dvcs.formats._voc_labels import ACTIONS, CLASSES
-from dvcs.formats._voc_objects import plain_value
+from dvcs.formats._voc.labels import ACTIONS, CLASSES
+from dvcs.formats._voc.objects import plain_value
 from dvcs.model import Bbox, Category, Dataset, Item, Label, Labels, Mask, Polygon, RotatedBbox
 from tests.conftest import needs_samples
 from tests.gallery import bitmap, image_item

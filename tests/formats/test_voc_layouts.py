@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from dvcs import formats
 from dvcs.errors import DvcsError
 from dvcs.files import MemorySource, Source, open_source
-from dvcs.formats import _voc_layouts, _xml
-from dvcs.formats._voc_layouts import Layouts
-from dvcs.formats._voc_objects import read_object
+from dvcs.formats import _xml
+from dvcs.formats._voc import layouts
+from dvcs.formats._voc.layouts import Layouts
+from dvcs.formats._voc.objects import read_object
 from dvcs.model import Annotation, Item
 from tests.conftest import needs_samples
 
@@ -64,7 +65,7 @@ def walked(source: Source, *, by_pattern: bool, format: str = "voc") -> list[Ite
     """Return the items of a dataset, or what is wrong with it."""
     with pytest.MonkeyPatch.context() as patch:
         if not by_pattern:
-            patch.setattr(_voc_layouts, "MOST_LOOKS", 0)
+            patch.setattr(layouts, "MOST_LOOKS", 0)
         try:
             data = formats.read(source, formats.find(format))
             return [item.with_(origins=()) for item in data]
@@ -221,7 +222,7 @@ blanks = st.sampled_from(["", " ", "\n  ", "\t"])
 
 @st.composite
 def objects(draw: st.DrawFn) -> str:
-    corners = "".join(f"<{tag}>{escape(draw(numbers))}</{tag}>" for tag in _voc_layouts._CORNERS)
+    corners = "".join(f"<{tag}>{escape(draw(numbers))}</{tag}>" for tag in layouts._CORNERS)
     parts = [f"<name>{escape(draw(texts))}</name>", f"<bndbox>{corners}</bndbox>"]
     tags = draw(st.lists(st.sampled_from(["pose", "truncated", "occluded", "difficult", "x"])))
     values = [draw(st.one_of(st.sampled_from("01"), texts)) for _ in tags]

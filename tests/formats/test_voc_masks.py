@@ -11,8 +11,8 @@ import pytest
 from dvcs import formats
 from dvcs.errors import DvcsError, FormatError, InvalidShape
 from dvcs.files import MemorySink, MemorySource
-from dvcs.formats._voc_labels import color_of, colors_of, original
-from dvcs.formats._voc_masks import PALETTE, _without_palette, paint
+from dvcs.formats._voc.labels import color_of, colors_of, original
+from dvcs.formats._voc.masks import PALETTE, _without_palette, paint
 from dvcs.geometry import masks
 from dvcs.media.pixels import decode
 from dvcs.model import Bbox, Dataset, Item, Mask

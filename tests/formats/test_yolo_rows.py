@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvcs.formats._yolo_rows import (
+from dvcs.formats._yolo.rows import (
     Reader,
     box_numbers,
     corner_numbers,

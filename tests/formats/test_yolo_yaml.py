@@ -4,7 +4,7 @@ import pytest
 
 from dvcs.errors import FormatError
 from dvcs.files import MemorySource
-from dvcs.formats._yolo_yaml import dump, load
+from dvcs.formats._yolo.yaml import dump, load
 
 
 def read(text: str | bytes):
