@@ -38,6 +38,7 @@ class Dataset(model.Dataset):
             count=dataset.count,
             subset_names=dataset.subset_names,
             decoded=dataset.decoded,
+            boxed=dataset.boxed,
         )
 
     @classmethod

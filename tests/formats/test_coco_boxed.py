@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dvcs
 from dvcs import formats
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._fitting import fitted
@@ -77,6 +78,12 @@ def test_files_of_two_tasks(first, second):
 def test_samples(name):
     path = needs_samples(*name.split("/"))
     assert_same(read(path, keep_going=True), read(path, keep_going=True), "yolo")
+
+
+def test_the_datasets_of_the_api_know_the_quicker_way():
+    boxed = read_files({PATH: {"images": [], "annotations": [], "categories": []}})
+    assert dvcs.Dataset.of(boxed).boxed is boxed.boxed
+    assert dvcs.Dataset.of(boxed).map(lambda item: item).boxed is None
 
 
 def test_usual_outlines_and_crowds_are_boxes_at_once():
