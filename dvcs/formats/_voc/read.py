@@ -107,7 +107,8 @@ class _Names:
         for path in paths:
             try:
                 data = self.source.bytes(path)
-                quick = self.layouts.read(data)
+                # What cannot be kept for the walk is looked at for its names alone.
+                quick = self.layouts.read(data) if len(data) <= self._room else None
                 if quick is not None:
                     self.labels.update([str(note.label) for note in quick.notes])
                 elif self.layouts.curious or (names := _quick(data)) is None:
