@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -17,8 +17,7 @@ from dvcs.commands._types import FormatType
 from dvcs.errors import NotARepository, UsageError
 
 if TYPE_CHECKING:
-    from dvcs.commands._selectors import OnDisk
-    from dvcs.model import Dataset
+    from dvcs.commands._selectors import OnDisk, Unread
     from dvcs.repository import Repository
     from dvcs.repository.votes.report import Votes
     from dvcs.repository.votes.voting import Request
@@ -27,8 +26,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Mode = Literal["merge", "vote", "disk", "end"]
 REPORT = "merge_report.json"
-EXPORT = ("save_media", "image_ext", "update", "strict", "allow_loss", "convert_shapes", "link")
-VOTE = ("quorum", "min_agreement", "groups", "weights", "failed", "ignored", "output")
+EXPORT = (
+    *("save_media", "image_ext", "update", "force", "strict", "allow_loss", "convert_shapes"),
+    "link",
+)
+VOTE = ("quorum", "min_agreement", "groups", "weights", "failed", "removed", "ignored", "output")
 BRANCH = ("into", "message", "only", "excluded", "squash", "no_commit", "allow_unrelated")
 ENDING = ("go_on", "abort")
 MERGE = ("agree", "fast_forward")
@@ -78,7 +80,14 @@ OPTIONS = (
     click.option(
         "--failed",
         type=click.Choice(["conflict", "drop", "keep"]),
-        help="What becomes of votes that fail (default: conflict; on disk: drop).",
+        help="What becomes of annotations and values without a quorum (default: conflict; on disk:"
+        " drop).",
+    ),
+    click.option(
+        "--removed",
+        type=click.Choice(["conflict", "drop", "keep"]),
+        help="What becomes of items that some voters removed and fewer than a quorum has (default:"
+        " conflict; with --failed drop or keep: keep).",
     ),
     click.option(
         "--ignore-attribute", "ignored", multiple=True, metavar="NAME", help="Do not vote on it."
@@ -179,6 +188,7 @@ def options_of(how: dict[str, Any], names: Sequence[str], *, on_disk: bool) -> "
         "threshold": how["threshold"],
         "min_agreement": how["min_agreement"],
         "failed": how["failed"] or ("drop" if on_disk else None),
+        "removed": how["removed"],
     }
     quorum = how["quorum"]
     return Options(
@@ -216,6 +226,7 @@ def merge_on_disk(
     from dvcs import formats
     from dvcs.commands import _options, _votes
     from dvcs.commands._exporting import tell_exported
+    from dvcs.commands._selectors import read_all
     from dvcs.formats._exporting import export
     from dvcs.repository.votes.datasets import vote_datasets
 
@@ -225,13 +236,14 @@ def merge_on_disk(
     if output is None and not dry_run:
         raise UsageError("where to?", hint="say '-o FOLDER' (and '-f FORMAT')")
     with ExitStack() as stack:
-        held = [stack.enter_context(_opened(stack, one)) for one in texts]
-        chosen = formats.find(format or held[0].format or "datumaro")
+        found = [_found(stack, one) for one in texts]
+        chosen = formats.find(format or found[0].format or "datumaro")
         arguments = rest()
         if _options.asked_for_help(arguments):
-            return _options.show_help(chosen, "writing")
+            read_from = dict.fromkeys(one.format for one in found if one.taker is not None)
+            return _options.show_all([formats.find(one or "") for one in read_from], chosen)
         flags, arguments = _options.split_sink_flags(arguments)
-        own = _options.parse(_options.writer(chosen), arguments, f"writing {chosen.name}")
+        held, (own,) = read_all(found, arguments, _options.writing(chosen))
         merged, votes = vote_datasets(list(zip(names, held, strict=True)), options)
         if output is not None and not dry_run:
             how = {**exporting, **flags, "options": own}
@@ -277,18 +289,12 @@ def write_report(path: Path, votes: "Votes", *, hint: str | None = None) -> None
         raise UsageError(f"'{path}' cannot be written: {error.strerror}", hint=hint) from None
 
 
-@contextmanager
-def _opened(stack: ExitStack, text: str) -> "Iterator[Dataset]":
-    """Open what votes: a dataset on disk, else a revision of the repository here."""
-    from dvcs.commands._selectors import dataset_of, opened
+def _found(stack: ExitStack, text: str) -> "Unread":
+    """Find what votes: a dataset on disk, else a revision of the repository here."""
+    from dvcs.commands._selectors import unread, unread_revision
 
     place = place_of(text)
-    if place is not None:
-        with opened(place) as dataset:
-            yield dataset
-        return
-    with dataset_of(_repository(stack), text) as dataset:
-        yield dataset
+    return unread(stack, place) if place else unread_revision(_repository(stack), text)
 
 
 def _repository(stack: ExitStack) -> "Repository | None":

@@ -9,7 +9,7 @@ import click
 from dvcs import ui
 from dvcs.commands import _voting
 from dvcs.commands._base import command as declare
-from dvcs.commands._base import dry_run_option, json_option, no_verify_option, with_repo
+from dvcs.commands._base import dry_run_option, json_option, no_verify_option, rest, with_repo
 from dvcs.commands._types import BranchType, RevisionType
 from dvcs.errors import UsageError
 
@@ -93,12 +93,14 @@ def command(
     label) are votes for the same one: it stands if a quorum of those has it who were assigned the
     item, as the most central of its shapes, with the label and attributes that most gave it, and an
     attribute 'agreement'. Votes that fail are conflicts; or, --failed, dropped, or kept as most
-    have it. What was found, and how far the voters agree, is told; -o writes all of it as JSON.
+    have it. Who removed an item votes against it, and --failed drops none: where images were shared
+    out by removing them from branches, --removed keep takes all; --removed drop is how an item goes
+    unasked. What was found, and how far the voters agree, is told; -o writes all of it as JSON.
 
     Datasets on disk ('./path', '/path', a zip; ':FORMAT' says which format) are merged by vote into
     a new one, -o, without a repository; so are revisions where -f is given. Then -o FOLDER also has
-    the report, merge_report.json, and the exit code is 1 where anything was found. The writer's own
-    options stand after a lone '--'.
+    the report, merge_report.json, and the exit code is 1 where anything was found. The own options
+    of readers and the writer stand after a lone '--'; each goes to who knows it.
     """
     if how["go_on"] or how["abort"]:
         _voting.refuse("end")
@@ -108,6 +110,10 @@ def command(
             return _voting.merge_on_disk(
                 revisions, output=output, format=format, dry_run=dry_run, as_json=as_json, how=how
             )
+    if arguments := rest():
+        from dvcs.commands import _takers
+
+        _takers.share([], arguments)
     return _in_repository(revisions, output, dry_run=dry_run, as_json=as_json, how=how)
 
 
@@ -259,11 +265,15 @@ def _tell(repo: "Repository", done: "Merged", *, dry_run: bool, again: bool) -> 
         ui.hint("commit it with 'dvcs merge --continue', give it up with 'dvcs merge --abort'")
     if done.status == "conflicts":
         _conflicts.tell(done.places, most=20)
-        _tell_what_to_do(dry_run=dry_run)
+        _tell_what_to_do(done, dry_run=dry_run)
     sys.stdout.flush()
 
 
-def _tell_what_to_do(*, dry_run: bool) -> None:
+def _tell_what_to_do(done: "Merged", *, dry_run: bool) -> None:
+    from dvcs.merge.decisions import ITEM_PRESENCE
+
+    if any(one.key == ITEM_PRESENCE for place in done.places for one in place.conflicts):
+        ui.hint("where images were shared out by removing the rest, merge with '--removed keep'")
     if dry_run:
         ui.hint("nothing was changed; leave out --dry-run to do it")
         return

@@ -73,8 +73,12 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
         return _SUMMARIES.get(self.kind, f"{self.field} changed on both sides")
 
 
-ITEM_PRESENCE = "item.presence"
-"""What the conflict is called about an item that some voters removed."""
+ITEM_PRESENCE = "presence"
+"""
+What the conflict is called about an item that some voters removed.
+
+No annotation's conflict can be called so, whatever its id: there is a point behind the id.
+"""
 _SUMMARIES = {
     "deleted": "deleted on one side, changed on the other",
     "added-both": "added on both sides, nearly alike",

@@ -232,6 +232,7 @@ class Count:
                 f"{self._anchor(members)}.label",
                 "label",
                 values,
+                voters=[voter for voter, _ in members.places],
                 fits=lambda value: (
                     value is None or (isinstance(value, str) and (not known or value in known))
                 ),
@@ -293,15 +294,24 @@ class Count:
             ]
             values = tally(votes, self.electorate.weights)
             won = winner(values, needed)
-            value = self._failed(name, values, anchor, annotation) if won is None else won.value
+            value: Any = MISSING
+            if won is not None:
+                value = won.value
+            else:
+                value = self._failed(name, values, anchor, annotation, ballots.keys())
             if value is not MISSING:
                 result[name] = value
         return result
 
     def _failed(
-        self, name: str, values: Sequence[Value], anchor: str, annotation: Annotation | None
+        self,
+        name: str,
+        values: Sequence[Value],
+        anchor: str,
+        annotation: Annotation | None,
+        voters: Collection[int],
     ) -> Any:
-        """Return what becomes of an attribute without a quorum."""
+        """Return what becomes of an attribute without a quorum; `voters` have what it is of."""
         value: Any = values[0].value
         told: Outcome = "kept"
         if self.options.failed == "conflict":
@@ -309,13 +319,14 @@ class Count:
                 f"{anchor}.{name}",
                 f"attributes.{name}",
                 values,
+                voters=voters,
                 labels=() if annotation is None else (annotation.label,),
             )
         elif self.options.failed == "drop":
             value, told = MISSING, "dropped"
         self._find(
             "failed-attribute",
-            self._called([voter for one in values for voter in one.voters]),
+            self._called(sorted(voters)),
             names=() if annotation is None else (anchor.removesuffix(".attributes"),),
             annotation=annotation,
             field=name,
@@ -330,6 +341,7 @@ class Count:
         field: str,
         values: Sequence[Value],
         *,
+        voters: Collection[int],
         fits: Callable[[Any], bool] | None = None,
         labels: Collection[str | None] = (),
     ) -> tuple[Any, Outcome]:
@@ -337,6 +349,7 @@ class Count:
         Ask which value it is to be; while that is open, it is the first voter's, else the leading.
 
         Ours are the first voter's vote, theirs those of the others, with the names of the voters.
+        `voters` have what the value is of, also those who give none.
         """
         own = next((one for one in values if self.first in one.voters), None)
         other = [one for one in values if one is not own]
@@ -354,7 +367,7 @@ class Count:
             *(("theirs",) if len(other) == 1 else ()),
             "value",
         )
-        have, lack = self._sides([voter for one in values for voter in one.voters])
+        have, lack = self._sides(voters)
         decision: Decision | None = self.judge.ask(
             key,
             "vote",

@@ -131,8 +131,8 @@ def _stays(
     """
     if len(present) >= options.needed(len(present) + len(ballot.deleted)):
         return True, "kept"
-    if options.failed != "conflict":
-        keep = options.failed == "keep"
+    if options.removal != "conflict":
+        keep = options.removal == "keep"
         return keep, "kept" if keep else "dropped"
     own = min(present) < min(ballot.deleted)
     decision = ballot.judge.ask(

@@ -49,7 +49,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     than `min_agreement` is dropped, and told. `groups` are checked in the result.
     `ignored_attributes` are not voted and not in the result. `failed` says what becomes of votes
     without a quorum: a conflict for a person, or the annotation (the attribute) is dropped, or it
-    is kept as the leading votes have it.
+    is kept as the leading votes have it. `removed` says the same of items that some have removed
+    and fewer than a quorum has; None: a conflict where failed votes are, else they are kept. With
+    "keep" removals do not count at all: of branches, also what all voters removed stays.
     """
 
     quorum: int | float | None = None
@@ -61,6 +63,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     label_thresholds: Mapping[str, float] = {}
     ignored_attributes: frozenset[str] = frozenset()
     failed: Failed = "conflict"
+    removed: Failed | None = None
+
+    @property
+    def removal(self) -> Failed:
+        """What becomes of items that some have removed; to be dropped unasked takes saying so."""
+        if self.removed is not None:
+            return self.removed
+        return "conflict" if self.failed == "conflict" else "keep"
 
     def needed(self, assigned: int) -> int:
         """Return how many of `assigned` voters must agree; 1 at least."""

@@ -19,6 +19,7 @@ import msgspec
 
 from dvcs.compare import key, pair_annotations
 from dvcs.merge import Conflict, Decision, Options
+from dvcs.merge.decisions import ITEM_PRESENCE
 from dvcs.merge.pairing import Entry, Sides, align
 from dvcs.model import KINDS, Annotation, Item
 from dvcs.model.annotations import names_of
@@ -333,6 +334,8 @@ class _Finder:
     def _voted(self, conflict: Conflict) -> dict[str, list[dict[str, Any]]]:
         """Return the annotation on which voters do not agree, as each of them drew it."""
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in self._sides}
+        if conflict.key == ITEM_PRESENCE:
+            return found
         name = _anchor(conflict)
         if ballot := _BALLOT.fullmatch(name):
             name = ballot[1]
@@ -354,7 +357,9 @@ def _of_name(notes: Sequence[Annotation], name: str) -> Annotation | None:
 
 def _like(note: Annotation, notes: Sequence[Annotation]) -> list[Annotation]:
     """Return the one that is most like an annotation: what another voter drew there."""
-    pairs = pair_annotations([note], notes, threshold=NEARLY_NOTHING)
+    # As in a vote: voters give the same numbers to other things.
+    bare, *others = (one.with_(id=0, track=None, group=0) for one in (note, *notes))
+    pairs = pair_annotations([bare], others, threshold=NEARLY_NOTHING)
     return [notes[pair.new] for pair in pairs if pair.old is not None and pair.new is not None]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dvcs.repository import Repository
+from dvcs.repository.editing import set_items
 from tests.commands.cli import coco, dvcs, ok
 
 FILE = "annotations/instances_train.json"
@@ -111,6 +113,27 @@ def test_failed_votes_go_from_conflict_to_commit(branches: Path):
     assert "already up to date" in ok("merge", *WHO)
 
 
+def test_images_that_were_shared_out_are_taken_together_where_that_is_said(work: Path):
+    for name, other in (("ann", "c"), ("bob", "a")):
+        ok("branch", name)
+        with Repository() as repo:
+            set_items(repo, "pets", [], remove=[("train", other)], message=name, branch=name)
+    done = dvcs("merge", "ann", "bob", "--quorum", "2", "--dry-run")
+    assert (done.code, "pets/train/a#presence" in done.out) == (1, True)
+    assert "merge with '--removed keep'" in done.err
+    gone = json.loads(ok("merge", "ann", "bob", "--removed", "drop", "--dry-run", "--json"))
+    report = gone["dvcs.merge/1"]["vote"]
+    assert report["removed"] == "drop"
+    found = report["sources"][0]["findings"]
+    assert [(one["id"], one["voters"], one["outcome"]) for one in found] == [
+        ("a", ["bob"], "dropped"),
+        ("c", ["ann"], "dropped"),
+    ]
+    ok("merge", "ann", "bob", "--quorum", "2", "--failed", "drop")
+    with Repository() as repo:
+        assert [one.id for one in repo.dataset("main")] == ["a", "b", "c"]
+
+
 def test_given_up_nothing_has_changed(branches: Path):
     before = ok("log", "--oneline"), (branches / "pets" / FILE).read_bytes()
     assert dvcs("merge", *WHO, "--quorum", "3").code == 1
@@ -204,6 +227,9 @@ def test_changes_in_working_copies_refuse(branches: Path):
         (("ann", "ann"), 2, "'ann' votes twice"),
         (("ann", "nobody"), 3, "nobody"),
         (("ann:pets", "bob"), 2, "different sources"),
+        (("ann", "bob", "--removed", "keep", "-f", "coco", "-o", "out"), 2, "nobody has removed"),
+        (("--continue", "--removed", "keep"), 2, "'--removed' does not go with --continue"),
+        (("ann", "--removed", "keep"), 2, "'--removed' is for a vote"),
         (("ann", "bob", "--abort"), 2, "--abort takes no revision"),
         (("ann", "bob", "-f", "coco"), 2, "where to?"),
         (("ann", "bob", "-f", "coco", "-o", "out", "-m", "x"), 2, "'--message' does not go"),

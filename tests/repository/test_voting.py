@@ -3,12 +3,14 @@
 import json
 import os
 import sys
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvcs.errors import RepositoryError, RevisionNotFound, UnknownName, UsageError
+from dvcs.merge import Conflict
 from dvcs.model import Bbox, Caption, Category, Dataset, Item, Label, Labels, Mask, Polygon
 from dvcs.objects.items import is_canonical
 from dvcs.repository import Repository
@@ -21,7 +23,7 @@ from dvcs.repository.undo import undo
 from dvcs.repository.votes import voting
 from dvcs.repository.votes.datasets import vote_datasets
 from dvcs.repository.votes.plan import MAJORITY
-from dvcs.repository.votes.sources import gathered
+from dvcs.repository.votes.rows import Removals, gathered
 from dvcs.repository.working import checkout, copies, worktree
 from dvcs.vote import Options, parse_group
 from tests.repository import pets
@@ -257,7 +259,11 @@ def test_an_item_that_all_removed_is_gone_and_one_that_some_removed_is_told(thre
     three.on("eve", remove=[("train", "2")])
     done = three.vote()
     assert set(three.contents()) == {"train/2", "train/3"}
-    assert kinds(done) == [("deleted-item", "train/2", ("eve",))]
+    assert kinds(done) == [
+        ("deleted-item", "train/1", WHO),
+        ("deleted-item", "train/2", ("eve",)),
+    ]
+    assert [one.outcome for one in done.votes.sources[0].findings] == ["dropped", "kept"]
     three.on("ann", item("1", box(1, id=1)))
     three.vote()
     assert three.plain("train/1") == [box(1, id=1)]
@@ -269,7 +275,7 @@ def test_an_item_that_most_removed_is_asked_about_and_who_did_is_named(three):
     three.on("bob", item("2", box(5, id=2), box(60, id=7)))
     done = three.vote()
     assert kinds(done) == [("deleted-item", "train/2", ("ann", "eve"))]
-    assert three.open() == ["a/train/2#item.presence"]  # and nothing of what is in it
+    assert three.open() == ["a/train/2#presence"]  # and nothing of what is in it
     (place,) = done.places
     (found,) = place.conflicts
     assert (found.have, found.lack) == (("bob",), ("ann", "eve"))
@@ -290,7 +296,7 @@ def test_what_was_decided_about_a_removed_item_is_done(three, choice, stays):
         three.on(name, remove=[("train", "2")])
     three.on("bob", item("2", box(5, id=2)))
     three.vote()
-    three.decide("a/train/2#item.presence", choice=choice)
+    three.decide("a/train/2#presence", choice=choice)
     assert merging.go_on(three.repo).status == "merged"
     assert ("train/2" in three.contents()) == stays
     check_sound(three.repo, warnings=True)
@@ -299,11 +305,14 @@ def test_what_was_decided_about_a_removed_item_is_done(three, choice, stays):
 @pytest.mark.parametrize(
     ("options", "stays"),
     [
-        (Options(quorum=MAJORITY, failed="drop"), False),
-        (Options(quorum=MAJORITY, failed="keep"), True),
-        (Options(quorum=1, failed="drop"), True),
+        (Options(quorum=MAJORITY, removed="drop"), False),
+        (Options(quorum=MAJORITY, removed="keep"), True),
+        (Options(quorum=1, removed="drop"), True),
+        (Options(quorum=None, removed="drop"), True),
         (Options(quorum=None), True),
-        (Options(quorum=2, failed="drop"), False),
+        (Options(quorum=2, failed="keep", removed="drop"), False),
+        (Options(quorum=2, failed="drop"), True),  # nothing goes unasked
+        (Options(quorum=2, failed="keep"), True),
     ],
 )
 def test_a_removed_item_needs_a_quorum_as_an_annotation_does(three, options, stays):
@@ -311,6 +320,265 @@ def test_a_removed_item_needs_a_quorum_as_an_annotation_does(three, options, sta
         three.on(name, remove=[("train", "2")])
     assert three.vote(options=options).status == "merged"
     assert ("train/2" in three.contents()) == stays
+
+
+def test_removals_are_asked_about_though_failed_votes_are_dropped_where_that_is_said(three):
+    for name in ("bob", "eve"):
+        three.on(name, remove=[("train", "2")])
+    three.each("1", [box(1, id=1)], [box(1, id=1)], [box(1, id=1), box(90, "dog", id=9)])
+    three.vote(options=Options(quorum=2, failed="drop", removed="conflict"))
+    assert three.open() == ["a/train/2#presence"]
+
+
+def shared_out(three):
+    """Cut branches to what each is to do: ann has 1 and 2, bob 2 and 3; both have done it."""
+    three.on("ann", item("1", box(1, id=1)), item("2", box(5, id=2)), remove=[("train", "3")])
+    three.on("bob", item("3", box(3, id=3)), item("2", box(5, id=2)), remove=[("train", "1")])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(quorum=2, failed="drop"),
+        Options(quorum=2, failed="keep"),
+        Options(quorum=2, removed="keep"),
+    ],
+)
+def test_what_was_shared_out_by_removing_the_rest_is_all_there_again(three, options):
+    shared_out(three)
+    done = three.vote("ann", "bob", options=options)
+    assert done.status == "merged"
+    assert {place: [note.x for note in notes] for place, notes in three.contents().items()} == {
+        "train/1": [1.0],
+        "train/2": [5.0],
+        "train/3": [3.0],
+    }
+    assert kinds(done) == [
+        ("deleted-item", "train/1", ("bob",)),
+        ("deleted-item", "train/3", ("ann",)),
+    ]
+    assert done.votes.report()["removed"] == "keep"
+
+
+def test_what_was_shared_out_is_asked_about_by_default(three):
+    shared_out(three)
+    done = three.vote("ann", "bob")
+    assert done.votes.report()["removed"] == "conflict"
+    assert three.open() == ["a/train/1#presence", "a/train/3#presence"]
+
+
+def test_the_share_of_who_does_not_vote_yet_is_left_alone(three):
+    shared_out(three)
+    for name in ("ann", "bob"):
+        three.on(name, remove=[("train", "2")])
+    three.on("ann", item("1", box(1, id=1), box(60, id=2)))
+    done = three.vote("ann", "bob", options=Options(quorum=2, removed="keep"))
+    assert kinds(done)[1] == ("deleted-item", "train/2", ("ann", "bob"))
+    assert {one.outcome for one in done.votes.sources[0].findings} == {"kept"}
+    ids = {place: [note.id for note in notes] for place, notes in three.contents().items()}
+    assert (ids["train/2"], ids["train/3"]) == ([2], [3])
+    assert len({id for held in ids.values() for id in held}) == 4
+    three.on("eve", item("2", box(7, id=2)), remove=[("train", "1"), ("train", "3")])
+    assert three.vote("HEAD", "eve", options=Options(removed="keep")).status == "merged"
+    assert {place: len(notes) for place, notes in three.contents().items()} == {
+        "train/1": 2,
+        "train/2": 2,  # neither box is most of it
+        "train/3": 1,
+    }
+    check_sound(three.repo)
+
+
+SUBSETS = st.sets(st.sampled_from(["train", "val", "test"]))
+THREE = st.lists(SUBSETS, min_size=3, max_size=3)
+
+
+@given(now=THREE, past=THREE | SUBSETS.map(lambda one: [one] * 3), order=st.permutations(range(3)))
+def test_who_is_named_first_does_not_matter_for_removals(now, past, order):
+    def removed(order):
+        held = [{(subset, b"1"): b"" for subset in now[voter]} for voter in order]
+        had = [[{(subset, b"1"): b"" for subset in past[voter]}] for voter in order]
+        rows = gathered(held)
+        found = Removals(rows, held, had)
+        told = {
+            (frozenset((voter, at) for voter, at in zip(order, row.at, strict=True) if at)): {
+                order[n] for n in found.of(row)
+            }
+            for row in rows
+        }
+        return told, {place: {order[n] for n in who} for place, _, who in found.by_all()}
+
+    assert removed(order) == removed(range(3))
+
+
+def test_what_all_removed_is_told_also_where_the_id_is_another_items():
+    def removed(now, past):
+        held = [{(subset, b"1"): b"" for subset in one} for one in now]
+        had = [[{(subset, b"1"): b"" for subset in one}] for one in past]
+        found = Removals(gathered(held), held, had).by_all()
+        return {place[0]: voters for place, _, voters in found}
+
+    train, both = ["train"], ["train", "val"]
+    assert removed([[], []], [train, train]) == {"train": [0, 1]}
+    assert removed([[], []], [train, []]) == {"train": [0]}
+    assert removed([["val"], ["val"]], [both, both]) == {"train": [0, 1]}
+    assert removed([["val"], ["val"]], [train, train]) == {}  # moved
+    assert removed([["val"], []], [train, train]) == {}
+    assert removed([["val"], []], [["val"], train]) == {}  # counts as removed there, by its id
+    assert removed([train, []], [train, train]) == {}
+
+
+def test_how_removals_count_survives_a_restart_and_is_in_the_commit(three):
+    shared_out(three)
+    assert three.vote("ann", "bob", commit=False, options=Options(removed="keep")).status == "ready"
+    made = merging.go_on(three.repo)
+    said = parse(three.repo.store.commit(made.commit).message)
+    assert said.arguments["removed"] == "keep"
+    assert len(three.contents()) == 3
+
+
+@pytest.mark.parametrize("order", list(permutations(WHO)))
+def test_an_item_that_one_moved_and_two_removed_is_asked_about(three, order):
+    three.on("ann", item("1", box(id=1), subset="val"), remove=[("train", "1")])
+    for name in ("bob", "eve"):
+        three.on(name, remove=[("train", "1")])
+    done = three.vote(*order, options=Options(quorum=2))
+    removed = tuple(name for name in order if name != "ann")
+    assert kinds(done) == [("deleted-item", "val/1", removed)]
+    assert three.open() == ["a/val/1#presence"]
+    three.decide("a/val/1", choice="union")
+    merging.go_on(three.repo)
+    assert {place for place in three.contents() if place.endswith("/1")} == {"val/1"}
+
+
+@pytest.mark.parametrize("order", list(permutations(WHO)))
+def test_a_removal_counts_in_whatever_order_others_moved_or_kept_the_item(three, order):
+    three.on("ann", item("1", box(id=1), subset="val"), remove=[("train", "1")])
+    three.on("bob", remove=[("train", "1")])
+    three.on("eve", item("1", box(1, id=1)))
+    done = three.vote(*order, options=Options(quorum=3))
+    assert [(kind, voters) for kind, _, voters in kinds(done)] == [("deleted-item", ("bob",))]
+    assert [one.rpartition("#")[2] for one in three.open()] == ["presence"]
+
+
+def test_a_removal_counts_where_all_others_moved_the_item(three):
+    """Also where another item has the id, and where voters started from different commits."""
+    three.on("main", item("1", box(9, id=9), subset="test"))
+    for name in WHO:
+        merging.merge(three.repo, merging.Request(revision="main", into=name))
+    three.on("main", item("2", box(9, id=2)))
+    merging.merge(three.repo, merging.Request(revision="main", into="eve"))
+    for name in ("ann", "eve"):
+        three.on(name, item("1", box(id=1), subset="val"), remove=[("train", "1")])
+    three.on("bob", remove=[("train", "1")])
+    done = three.vote(options=Options(quorum=3))
+    assert kinds(done) == [("deleted-item", "val/1", ("bob",))]
+    assert three.open() == ["a/val/1#presence"]
+
+
+def test_who_removed_what_is_found_by_place_by_origin_and_by_a_single_id():
+    def removed(now, past):
+        held = [{(subset, b"1"): b"" for subset in one} for one in now]
+        had = [[{(subset, b"1"): b"" for subset in one}] for one in past]
+        rows = gathered(held)
+        found = Removals(rows, held, had)
+        return {row.place[0]: sorted(found.of(row)) for row in rows}
+
+    train, both = ["train"], ["train", "val"]
+    assert removed([train, []], [train, train]) == {"train": [1]}
+    assert removed([["val"], []], [train, train]) == {"val": [1]}
+    assert removed([train, []], [train, []]) == {"train": []}
+    # Where pasts differ, an id is the same item if nobody has it twice.
+    assert removed([["val"], []], [["val"], train]) == {"val": [1]}
+    assert removed([both, []], [both, train]) == {"train": [1], "val": []}
+    # Another item of that id is there, and not concerned.
+    assert removed([["test", "val"], ["test"], ["test", "val"]], [["test", "train"]] * 3) == {
+        "test": [],
+        "val": [1],
+    }
+    assert removed([both, ["val"]], [both, both]) == {"train": [1], "val": []}
+    assert removed([["val"], ["train"], []], [train, train, both]) == {"val": [2]}
+
+
+def test_a_removal_on_our_side_counts_where_it_votes(three):
+    three.on("main", remove=[("train", "1")])
+    three.on("ann", item("1", box(5, id=1)))
+    done = three.vote("main", "ann", "eve", options=Options(quorum=2))
+    assert done.status == "merged"  # two of three have it
+    assert kinds(done) == [("deleted-item", "train/1", ("main",))]
+    assert "train/1" in three.contents()
+
+
+@pytest.mark.parametrize("order", [("main", "ann", "eve"), ("eve", "main", "ann")])
+def test_what_our_side_removed_does_not_come_back_unasked(three, order):
+    three.on("main", remove=[("train", "1")])
+    three.on("ann", item("1", box(5, id=1)))
+    done = three.vote(*order, options=Options(quorum=3))
+    assert kinds(done) == [("deleted-item", "train/1", ("main",))]
+    assert three.open() == ["a/train/1#presence"]
+    (place,) = done.places
+    assert place.conflicts[0].lack == ("main",)
+    three.decide("a/train/1", choice="ours")
+    merging.go_on(three.repo)
+    assert set(three.contents()) == {"train/2", "train/3"}
+
+
+def test_what_our_side_removed_and_nobody_changed_stays_away(three):
+    three.on("main", remove=[("train", "1")])
+    three.on("ann", item("2", box(5, id=2)))
+    done = three.vote("ann", "main", "eve", options=Options(quorum=2))
+    assert kinds(done) == []
+    assert set(three.contents()) == {"train/2", "train/3"}
+
+
+def test_our_side_was_not_given_what_came_later(three):
+    """Neither what only others have, nor what is in the past of another, later voter."""
+    three.on("ann", item("4", box(id=4)))
+    three.repo.create_branch("old", three.root)
+    three.on("main", item("5", box(id=5)))
+    merging.merge(three.repo, merging.Request(revision="main", into="eve"))
+    three.on("eve", item("5", box(1, id=5)))
+    done = three.vote("old", "ann", "eve", options=Options(quorum=1))
+    assert kinds(done) == [
+        ("missing-item", "train/4", ("old", "eve")),
+        ("missing-item", "train/5", ("old", "ann")),
+    ]
+
+
+def test_the_whole_name_of_a_conflict_means_that_one_only():
+    keys = ("presence", "presence.label", "7.label", "7.presence")
+    found = tuple(Conflict(key=one, kind="vote", field="label") for one in keys)
+    place = conflicts.Place(source="a", subset="train", id="1", conflicts=found)
+
+    def meant(name):
+        return [one.key for one in found if Wanted((name,)).means(place, one)]
+
+    assert meant("a/train/1#presence") == ["presence"]
+    assert meant("a/train/1#7") == ["7.label", "7.presence"]
+    assert meant("a/train/1") == list(keys)
+
+
+def test_an_annotation_called_as_a_conflict_of_the_item_is_decided_by_itself(three):
+    three.on("ann", item("1", box(id=1), box(90, id="item"), box(200, id="presence")))
+    three.on("ann", item("2", box(5, id="item"), box(90, "dog", id="presence")))
+    for name in ("bob", "eve"):
+        three.on(name, remove=[("train", "2")])
+    done = three.vote(options=Options(quorum=2))
+    assert three.open() == [
+        "a/train/1#item.presence",
+        "a/train/1#presence.presence",
+        "a/train/2#presence",
+    ]
+    assert [one.summary for place in done.places for one in place.conflicts] == [
+        "drawn by fewer than the quorum",
+        "drawn by fewer than the quorum",
+        "an item removed by some, kept by fewer than the quorum",
+    ]
+    three.decide("a/train/1#item", choice="base")
+    three.decide("a/train/1#presence", choice="union")
+    three.decide("a/train/2#presence", choice="union")
+    merging.go_on(three.repo)
+    assert [note.id for note in three.plain("train/1")] == [1, "presence"]
+    assert [note.id for note in three.plain("train/2")] == ["item", "presence"]
 
 
 def test_conflicts_of_a_vote_name_who_has_it_and_who_lacks_it(split):
@@ -805,6 +1073,8 @@ def test_datasets_have_no_place_for_conflicts():
         vote_datasets(held, Options())
     with pytest.raises(UsageError, match="two datasets or more"):
         vote_datasets(held[:1], Options(failed="drop"))
+    with pytest.raises(UsageError, match="nobody has removed anything"):
+        vote_datasets(held, Options(failed="drop", removed="drop"))
 
 
 def test_sources_are_never_changed():

@@ -323,6 +323,23 @@ def test_what_a_person_decided_is_not_dropped_for_its_low_agreement():
     assert vote([box()], [], [], options=keep).item.annotations == []
 
 
+@pytest.mark.parametrize("quorum", [None, 3])
+def test_conflicts_about_values_name_all_who_have_what_they_are_of(quorum):
+    judge = Judge()
+    voted = vote(
+        item(box(id=5), attributes={"lit": True}),
+        item(box(id=7, attributes={"a": 1}), box(50, id=5), attributes={"lit": False}),
+        item(box(id=8, attributes={"a": 2})),
+        options=Options(quorum=quorum),
+        judge=judge,
+    )
+    told = {one.key: (one.have, one.lack) for one in judge.conflicts}
+    everyone = ("ann", "bob", "eve"), ()
+    assert (told["5.attributes.a"], told["item.attributes.lit"]) == (everyone, everyone)
+    found = [one.voters for one in voted.findings if one.kind == "failed-attribute"]
+    assert found == [("ann", "bob", "eve")] * 2
+
+
 # -- kinds ---------------------------------------------------------------------------------------
 
 RING = [0.0, 0.0, 40.0, 0.0, 40.0, 30.0, 0.0, 30.0]

@@ -103,6 +103,21 @@ def test_nobody_votes_twice_and_somebody_votes():
         check_options(Options(), [], LABELS)
 
 
+@pytest.mark.parametrize(
+    ("options", "removal"),
+    [
+        (Options(), "conflict"),
+        (Options(failed="drop"), "keep"),
+        (Options(failed="keep"), "keep"),
+        (Options(failed="drop", removed="drop"), "drop"),
+        (Options(failed="drop", removed="conflict"), "conflict"),
+        (Options(removed="keep"), "keep"),
+    ],
+)
+def test_no_item_is_dropped_unless_that_is_said(options, removal):
+    assert options.removal == removal
+
+
 def test_options_survive_json():
     options = Options(quorum=0.5, groups=(parse_group("a,b?"),), ignored_attributes=frozenset("x"))
     assert msgspec.json.decode(msgspec.json.encode(options), type=Options) == options

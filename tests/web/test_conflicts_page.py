@@ -346,3 +346,31 @@ def test_every_voter_is_drawn_in_a_colour_of_its_own_and_behind_a_switch(
     assert "an item removed by some" in page.text(".conflict.current")
     assert page.text(".conflict.current .voters >> nth=1").split()[1:] == ["bob,", "eve,", "kim"]
     assert page.text(".conflict.current .choices").replace("\n", " ").startswith("Ours")
+
+
+def test_of_a_failed_vote_the_annotation_is_drawn_that_it_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser
+):
+    """Others give the same id and track to something else, and who gives no value has it too."""
+    monkeypatch.chdir(tmp_path)
+    other = box(25.0, 5.0, "cat", 5).with_(track=1)
+    held = {
+        "ann": [box(5.0, 5.0, "cat", 5).with_(track=1)],
+        "bob": [other, box(6.0, 5.0, "cat", 7, a=1)],
+        "eve": [box(7.0, 5.0, "cat", 9, a=2)],
+    }
+    with Repository.init(tmp_path) as repo:
+        repo.commit(dataset(item("a")), message="base", source="pets")
+        for name, notes in held.items():
+            repo.create_branch(name, repo.resolve("main"))
+            repo.commit(dataset(item("a", *notes)), message=name, source="pets", branch=name)
+    assert dvcs("merge", *held, "--quorum", "0").code == 1
+    assert "#5.attributes.a" in dvcs("conflicts").out
+    assert dvcs("conflicts", "--html", "p.html").code == 1
+    page = browser.open(tmp_path / "p.html")
+    drawn = [
+        page.attributes(f".pane.first g.{role}.strong .line rect", "x")
+        for role in ("ours", "theirs", "voter-3")
+    ]
+    assert drawn == [[[5.0]], [[6.0]], [[7.0]]]
+    assert page.text(".conflict.current .voters").split()[1:] == ["ann,", "bob,", "eve"]

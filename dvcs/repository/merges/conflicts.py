@@ -84,7 +84,10 @@ def _is_meant(place: Place, conflict: Conflict, name: str) -> bool:
     for at, letter in enumerate(name):
         if letter == "#" and is_named(place.name, name[:at]):
             key = name[at + 1 :]
-            if conflict.key == key or conflict.key.startswith(f"{key}."):
+            if conflict.key == key:
+                return True
+            exact = any(one.key == key for one in place.conflicts)  # then only that is meant
+            if not exact and conflict.key.startswith(f"{key}."):
                 return True
     return False
 

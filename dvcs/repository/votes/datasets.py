@@ -14,11 +14,12 @@ from dvcs.model import Annotation, Dataset, Item
 from dvcs.objects.items import key_maps
 from dvcs.progress import track
 from dvcs.repository.merges.places import Place
-from dvcs.repository.streaming import collector_off
 from dvcs.repository.votes.numbers import Numbers
 from dvcs.repository.votes.plan import Seat, check_groups, check_votes, options_of
 from dvcs.repository.votes.report import SourceVotes, Votes
-from dvcs.repository.votes.sources import BATCH, Row, gathered, has_tracks
+from dvcs.repository.votes.rows import Row, gathered
+from dvcs.repository.votes.sources import BATCH, has_tracks
+from dvcs.streams import collector_off
 from dvcs.vote import Ballot, Options, Tracks, Voted, Voter, unite_labels, vote_batch
 
 
@@ -30,12 +31,18 @@ def vote_datasets(
 
     Metadata, format, and what the datasets say differently of a label are those of the first. An
     item is the same one by subset and id, else by its id where each has it in one subset only.
-    Raises UsageError where options name no voter or label, and for `failed="conflict"`.
+    Raises UsageError where options name no voter or label, for `failed="conflict"`, and for
+    `removed`: without a past nobody has removed anything.
     """
     if options.failed == "conflict":
         raise UsageError(
             "datasets on disk have no place for conflicts",
             hint="choose '--failed drop' or '--failed keep'; or import them, and merge branches",
+        )
+    if options.removed is not None:
+        raise UsageError(
+            "nobody has removed anything from a dataset on disk",
+            hint="leave out '--removed': who does not have an item was not given it",
         )
     if len(datasets) < 2:
         raise UsageError("a vote needs two datasets or more", hint="name all that vote")

@@ -3,6 +3,7 @@ What a vote found, as data: `{"dvcs.vote/1": ...}` of `dvcs merge`.
 
     {"voters": [{"name": "ann", "commit": "...", "weight": 1.0}, ...],
      "quorum": 2, "iou": 0.5, "label_iou": {}, "min_agreement": 0.0, "failed": "conflict",
+     "removed": "conflict",
      "findings": {"missing-annotation": 12, ...},
      "sources": [{"source": "pets", "voters": ["ann", ...], "absent": [], "items": 40,
                   "untouched": 2, "renumbered": 0, "labels": [...], "agreement": {...},
@@ -133,6 +134,7 @@ class Votes(msgspec.Struct, frozen=True, kw_only=True):
             "label_iou": dict(options.label_thresholds),
             "min_agreement": options.min_agreement,
             "failed": options.failed,
+            "removed": options.removal,
             "findings": self.counts(),
             "sources": [one.report() for one in self.sources],
         }

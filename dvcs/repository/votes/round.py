@@ -86,8 +86,22 @@ def _electors(repo: "Repository", ours: bytes, voting: Voting, scratch: Scratch)
             known[bases] = base_version(repo.store, list(bases), scratch, between_bases(Options()))
         now = version_of(repo.snapshot(commit))
         found.append(Elector(seat.name, now, known[bases], commit, bases))
+    found = [_with_earlier(repo, one, found) for one in found]
     own = _own(repo, ours, found)
     return found if own is None else [own, *(one for one in found if one is not own)]
+
+
+def _with_earlier(repo: "Repository", one: Elector, electors: Sequence[Elector]) -> Elector:
+    """Return a voter with its earlier pasts, where it is its own past: else it removed nothing."""
+    if one.bases != (one.commit,):
+        return one
+    known = set(ancestors(repo.store, [one.commit]))
+    earlier = {
+        other.bases: other.before
+        for other in electors
+        if other.bases and other.bases != one.bases and known.issuperset(other.bases)
+    }
+    return one._replace(earlier=tuple(earlier.values()))
 
 
 def _own(repo: "Repository", ours: bytes, electors: Sequence[Elector]) -> Elector | None:

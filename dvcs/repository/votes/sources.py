@@ -6,7 +6,7 @@ voter has it: a source, or an item in one. Every other item is voted, also one t
 changed to the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple
@@ -23,11 +23,12 @@ from dvcs.repository.merges.places import Place, Spot, changes_of, id_of
 from dvcs.repository.merges.plan import Plan
 from dvcs.repository.merges.sources import Store
 from dvcs.repository.snapshot import SIZE, SourceTree
-from dvcs.repository.streaming import collector_off
 from dvcs.repository.votes.numbers import Numbers
 from dvcs.repository.votes.plan import options_of
 from dvcs.repository.votes.report import SourceVotes
-from dvcs.vote import Ballot, Options, Tracks, Voted, Voter, unite_labels, vote_batch
+from dvcs.repository.votes.rows import Removals, Row, gathered, is_untouched
+from dvcs.streams import collector_off
+from dvcs.vote import Ballot, Finding, Options, Tracks, Voted, Voter, unite_labels, vote_batch
 
 SAMPLE = 100
 """Items that are asked what ids mean."""
@@ -36,20 +37,18 @@ BATCH = 1024
 
 
 class Elector(NamedTuple):
-    """One voter: its version, and the common past of that and our side; its commit, and of that."""
+    """
+    One voter: its version, and the common past of that and our side; its commit, and of that.
+
+    What our side has already is its own past. What it had before is in `earlier`: pasts of others.
+    """
 
     name: str
     now: Version
     before: Version
     commit: bytes
     bases: tuple[bytes, ...]
-
-
-class Row(NamedTuple):
-    """One item: where it is to be, and where each voter has it (None: not there)."""
-
-    place: Place
-    at: tuple[Place | None, ...]
+    earlier: tuple[Version, ...] = ()
 
 
 @dataclass
@@ -109,6 +108,10 @@ class _SourceVote:
         self.reader: Scratch = store.reader
         self.trees = [one.now.sources[name] for one in held]
         self.before = [one.before.sources.get(name) for one in held]
+        self.own = any(one.bases == (one.commit,) for one in held)
+        self.earlier = [
+            [past.sources[name] for past in one.earlier if name in past.sources] for one in held
+        ]
         self.voters = [
             Voter(one.name, decode_labels(self.reader.blob(tree.labels)))
             for one, tree in zip(held, self.trees, strict=True)
@@ -151,21 +154,53 @@ class _SourceVote:
 
     def _rows(self) -> list[Row]:
         """Return the items that are voted."""
-        self.held, self.past, left = self._places()
+        self.held, past, left = self._places()
         rows = gathered(self.held)
+        removals = Removals(rows, self.held, [[had] for had in past])
+        self.removals = removals
+        if any(self.earlier):
+            earlier = [[_places(self.reader, tree) for tree in held] for held in self.earlier]
+            every = [[had, *more] for had, more in zip(past, earlier, strict=True)]
+            self.removals = Removals(rows, self.held, every)
+        if self.poll.wanted is None:
+            self._removed_by_all()
         select = self.poll.plan.select
         if select is not None:
             rows = [row for row in rows if select.item(self.name, row.place[0], self._told(row))]
-        voted = [row for row in rows if not _is_untouched(row, self.held, self.past)]
+        voted = [row for row in rows if not is_untouched(row, self.held, past, removals)]
         wanted = self.poll.wanted
         if wanted is not None:
             places = wanted.get(self.name, set())
-            voted = [row for row in voted if not places.isdisjoint((row.place, *row.at))]
+            voted = [row for row in voted if not places.isdisjoint(self.removals.near(row))]
         self.votes.untouched = len(rows) - len(voted) + left
-        self.poll.voted[self.name] = {
-            place for row in voted for place in (row.place, *row.at) if place is not None
-        }
+        self.poll.voted[self.name] = {place for row in voted for place in self.removals.near(row)}
         return voted
+
+    def _removed_by_all(self) -> None:
+        """Tell what all voters removed; keep it where removals are not to count."""
+        select = self.poll.plan.select
+        keys = {None, *(one.key for one in self.labels)}
+        for place, blobs, voters in self.removals.by_all():
+            id = id_of(self.reader, Spot(place, blobs))
+            if select is not None and not select.item(self.name, place[0], id):
+                continue
+            keep = self.options.removed == "keep" and not self.own
+            if keep:
+                texts = [self.reader.blob(one) for one in _oids(blobs)]
+                notes = decode_item(texts, id, place[0]).annotations
+                keep = keys.issuperset(note.label for note in notes)
+            if keep:
+                self.numbers.settle(place, notes)
+                self.changes.setdefault(place[0], {})[place[1]] = blobs
+            found = Finding(
+                kind="deleted-item",
+                source=self.name,
+                subset=place[0],
+                id=id,
+                voters=tuple(self.voters[voter].name for voter in voters),
+                outcome="kept" if keep else "dropped",
+            )
+            self.votes.findings.append(found)
 
     def _places(self) -> tuple[list[dict[Place, bytes]], list[Mapping[Place, bytes]], int]:
         """
@@ -174,7 +209,7 @@ class _SourceVote:
         Where all come from one tree, that is only what any of them changed.
         """
         first = self.before[0]
-        if first is None or any(tree != first for tree in self.before):
+        if first is None or any(tree != first for tree in chain(self.before, *self.earlier)):
             known = {
                 id(tree): {} if tree is None else _places(self.reader, tree) for tree in self.before
             }
@@ -199,11 +234,6 @@ class _SourceVote:
             None if place is None else blobs[place]
             for place, blobs in zip(row.at, self.held, strict=True)
         ]
-
-    def _deleted(self, row: Row) -> frozenset[int]:
-        """Return the voters who do not have an item and had it: they have removed it."""
-        held = enumerate(zip(row.at, self.past, strict=True))
-        return frozenset(n for n, (at, past) in held if at is None and row.place in past)
 
     def _id(self, row: Row) -> str:
         """Return the id of an item; '' for a cut one, where each voter's text has it."""
@@ -238,7 +268,7 @@ class _SourceVote:
             )
             id = id or next(item.id for item in items if item is not None)
             judge = self.poll.plan.judge((self.name, row.place[0], id))
-            ballots.append(Ballot(items, judge, self._deleted(row)))
+            ballots.append(Ballot(items, judge, self.removals.of(row)))
         counts = Counts()
         done = vote_batch(
             ballots, self.voters, self.options, counts=counts, fresh=self.numbers.fresh
@@ -324,52 +354,6 @@ def _places(reader: Scratch, tree: SourceTree) -> dict[Place, bytes]:
         for subset, oid in tree.subsets.items()
         for name, blobs in trees.walk(reader, oid)
     }
-
-
-def gathered(held: Sequence[Iterable[Place]]) -> list[Row]:
-    """
-    Return the items of all voters, sorted by place.
-
-    An item is the same one by subset and id; else by its id, where each voter has it in one subset
-    only. Then it is in the subset where most have it, of several the first voter's.
-    """
-    found: dict[Place, list[Place | None]] = {}
-    for voter, places in enumerate(held):
-        for place in places:
-            found.setdefault(place, [None] * len(held))[voter] = place
-    by_id: dict[bytes, list[Place]] = {}
-    for place, at in found.items():
-        if None in at:
-            by_id.setdefault(place[1], []).append(place)
-    for alike in by_id.values():
-        if len(alike) > 1:
-            _unite(found, alike)
-    return [Row(place, tuple(found[place])) for place in sorted(found)]
-
-
-def _unite(found: dict[Place, list[Place | None]], places: Sequence[Place]) -> None:
-    """Have items of one id in several subsets be one, where no voter has it twice."""
-    columns = list(zip(*(found[place] for place in places), strict=True))
-    if any(sum(one is not None for one in column) > 1 for column in columns):
-        return
-    united = [next((one for one in column if one is not None), None) for column in columns]
-    best = max(places, key=lambda place: (united.count(place), -united.index(place)))
-    for place in places:
-        del found[place]
-    found[best] = united
-
-
-def _is_untouched(
-    row: Row, held: Sequence[Mapping[Place, bytes]], past: Sequence[Mapping[Place, bytes]]
-) -> bool:
-    """Tell whether each voter has an item as it was in its past: nobody voted on it."""
-    for place, now, before in zip(row.at, held, past, strict=True):
-        if place is None:
-            if row.place in before:
-                return False
-        elif before.get(place) != now[place]:
-            return False
-    return True
 
 
 def _oids(blobs: bytes) -> Iterator[bytes]:
