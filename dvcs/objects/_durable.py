@@ -23,6 +23,10 @@ except ImportError:  # only macOS has it
 TEMP_PREFIX = "tmp-"
 """What every unfinished file's name begins with; such files may be removed when nobody writes."""
 
+NEW_FILE_MODE = 0o666
+"""Rights of a new file, less those that the umask takes: so a group may share a repository."""
+NEW_PROGRAM_MODE = 0o777
+
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NEW_FILE |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 
@@ -32,7 +36,7 @@ def temp_name() -> str:
     return f"{TEMP_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
 
 
-def create_temp(folder: Path, *, mode: int = 0o644) -> tuple[int, Path]:
+def create_temp(folder: Path, *, mode: int = NEW_FILE_MODE) -> tuple[int, Path]:
     """Create an empty file of a unique name in `folder`; return its open descriptor and path."""
     path = folder / temp_name()
     return os.open(path, _NEW_FILE, mode), path
@@ -89,7 +93,7 @@ def make_dirs(path: Path) -> None:
         fsync_dir(folder.parent)
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = NEW_FILE_MODE) -> None:
     """
     Write a whole file durably: whoever reads it sees the old content or the new, never a part.
 

@@ -146,7 +146,7 @@ class PackFile:
                 index.flush()
                 fsync_file(index.fileno())
             for path in (self._pack, self._index):
-                path.chmod(0o444)
+                path.chmod(path.stat().st_mode & 0o444)  # as Git does: what the umask leaves of it
         except BaseException:
             self.discard()
             raise

@@ -6,7 +6,8 @@ Media that items name and that were never here: a patch names media, and does no
 An item is stored as it came, with the hashes of its media, so that it is the same item on both
 sides, and that importing the images later changes nothing but what is at hand. This list tells what
 was never here from what was lost: of the one `fsck` has a note, of the other an error. What comes
-in leaves the list.
+in leaves the list: whoever publishes media, collects garbage or checks sees to it, and whoever adds
+to the list, so that one who was killed before it costs nothing.
 """
 
 from collections.abc import Iterable
@@ -66,18 +67,36 @@ def note(repo: "Repository", media: Iterable[str]) -> None:
 def noted(repo: "Repository", media: Iterable[str]) -> list[Move]:
     """As `note`, for who holds the lock and moves refs next; returns none of its own."""
     repo.media.refresh()
-    new = {one for one in media if one not in repo.media}
-    if new:
-        _write(repo, known(repo.layout) | new)
+    _keep_lacking(repo, media)
     return []
 
 
 def settle(repo: "Repository") -> None:
-    """Take off the list what is in the store by now."""
-    if any(one in repo.media for one in known(repo.layout)):
-        with locks.exclusive(repo.layout.lock):
-            held = known(repo.layout)
-            _write(repo, frozenset(one for one in held if one not in repo.media))
+    """
+    Take off the list what is in the store by now.
+
+    Always under the lock: who is noting it meanwhile may have looked before it came in.
+    """
+    with locks.exclusive(repo.layout.lock):
+        settled(repo)
+
+
+def is_settled(repo: "Repository") -> bool:
+    """Tell whether nothing on the list is in the store. Needs no lock."""
+    return not any(one in repo.media for one in known(repo.layout))
+
+
+def settled(repo: "Repository") -> None:
+    """As `settle`, for who holds the lock."""
+    _keep_lacking(repo, ())
+
+
+def _keep_lacking(repo: "Repository", more: Iterable[str]) -> None:
+    """Let the list be what it was, and more, without what is in the store."""
+    held = known(repo.layout)
+    lacking = frozenset(one for one in {*held, *more} if one not in repo.media)
+    if lacking != held:
+        _write(repo, lacking)
 
 
 def _write(repo: "Repository", media: frozenset[str]) -> None:

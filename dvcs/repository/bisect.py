@@ -22,7 +22,8 @@ import msgspec
 from dvcs.errors import RepositoryError, UsageError
 from dvcs.objects._durable import write_atomic
 from dvcs.repository.history import is_ancestor, walk
-from dvcs.repository.oplog import Move, change
+from dvcs.repository.locks import told
+from dvcs.repository.oplog import Move, locked
 from dvcs.repository.refs import BISECT as REFS
 from dvcs.repository.refs import HEADS
 from dvcs.repository.sealing import sealed, unsealed
@@ -92,9 +93,20 @@ def _load(repo: "Repository") -> State | None:
     return None
 
 
-def _save(repo: "Repository", held: State) -> None:
+def _save(repo: "Repository", held: State | None) -> None:
+    """
+    Note where a search is (None: it is over). Whoever is killed in it can go on, or end it.
+
+    So the file is the first to come and the last to go.
+    """
+    path = _path(repo)
+    if held is not None:
+        with told(path):
+            write_atomic(path, sealed(msgspec.json.encode(held)))
     _hold(repo, held)
-    write_atomic(_path(repo), sealed(msgspec.json.encode(held)))
+    if held is None:
+        with told(path):
+            path.unlink(missing_ok=True)
 
 
 def _hold(repo: "Repository", held: State | None) -> None:
@@ -107,14 +119,15 @@ def _hold(repo: "Repository", held: State | None) -> None:
             wanted[f"{REFS}bad"] = held.bad
         if repo.refs.read(HEADS + held.start) is None and COMMIT.fullmatch(held.start):
             wanted[f"{REFS}start"] = held.start
-    there = {name: oid.hex() for name, oid in repo.refs.all(REFS).items()}
-    moves = [
-        Move(name, there.get(name), wanted.get(name))
-        for name in sorted(there.keys() | wanted.keys())
-        if there.get(name) != wanted.get(name)
-    ]
-    if moves:
-        change(repo.layout, "bisect", moves)
+    with locked(repo.layout) as log:  # what a killed process was at moves refs too
+        there = {name: oid.hex() for name, oid in repo.refs.all(REFS).items()}
+        moves = [
+            Move(name, there.get(name), wanted.get(name))
+            for name in sorted(there.keys() | wanted.keys())
+            if there.get(name) != wanted.get(name)
+        ]
+        if moves:
+            log.change("bisect", moves)
 
 
 def start(repo: "Repository", bad: str | None = None, good: Sequence[str] = ()) -> Step:
@@ -132,7 +145,7 @@ def start(repo: "Repository", bad: str | None = None, good: Sequence[str] = ()) 
         bad=None if bad is None else repo.resolve(bad).hex(),
         good=tuple(repo.resolve(one).hex() for one in good),
     )
-    return _go_on(repo, held)
+    return _go_on(repo, held, None)
 
 
 def judge(repo: "Repository", verdict: str, revisions: Sequence[str] = ()) -> Step:
@@ -141,7 +154,7 @@ def judge(repo: "Repository", verdict: str, revisions: Sequence[str] = ()) -> St
 
     Goes to the next commit to be tested. Raises as `start`; UsageError for a contradiction.
     """
-    held = state(repo)
+    before = held = state(repo)
     named = tuple(repo.resolve(one).hex() for one in revisions or ["HEAD"])
     if verdict == "bad":
         if len(named) > 1:
@@ -152,14 +165,19 @@ def judge(repo: "Repository", verdict: str, revisions: Sequence[str] = ()) -> St
     else:
         skipped = tuple(dict.fromkeys((*held.skipped, *named)))
         held = msgspec.structs.replace(held, skipped=skipped)
-    return _go_on(repo, held)
+    return _go_on(repo, held, before)
 
 
-def _go_on(repo: "Repository", held: State) -> Step:
+def _go_on(repo: "Repository", held: State, before: State | None) -> Step:
     step = _next(repo, held)
+    _save(repo, held)  # first: else who is killed here would not know the way back
     if step.status == "testing" and step.commit is not None:
-        _go_to(repo, step.commit)
-    _save(repo, held)
+        try:
+            _go_to(repo, step.commit)
+        except BaseException:
+            if repo.refs.head() != step.commit:  # nobody has gone anywhere, so nothing was said
+                _save(repo, before)
+            raise
     return step
 
 
@@ -227,8 +245,7 @@ def reset(repo: "Repository") -> checkout.CheckedOut:
     """End the search and go back to where HEAD was. Raises DirtyWorkingCopy; then it goes on."""
     held = state(repo)
     done = checkout.checkout(repo, held.start)
-    _hold(repo, None)
-    _path(repo).unlink(missing_ok=True)
+    _save(repo, None)
     return done
 
 

@@ -25,6 +25,7 @@ from dvcs.repository.merges import underway
 from dvcs.repository.oplog import HEAD, Log
 from dvcs.repository.reachability import Places, Reachable, copy_roots, past_roots
 from dvcs.repository.refs import HEADS, PACKED, REMOTES
+from dvcs.repository.trying import is_writable
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -48,13 +49,18 @@ class Finding(NamedTuple):
 
 def fsck(repo: "Repository") -> Iterator[Finding]:
     """
-    Yield what is wrong with a repository; nothing where it is sound. Changes nothing.
+    Yield what is wrong with a repository; nothing where it is sound.
 
+    Changes nothing, but takes off the list of what was never here (`absent.py`) what came in since.
     Errors are damage; warnings are what a killed process left, what Git did, and what only old
     operations need; a note says what was never here. Other processes may write meanwhile.
     """
     with _undisturbed(repo):
         repo.store.refresh()
+        repo.media.refresh()
+        if not absent.is_settled(repo) and is_writable(repo):
+            with suppress(RepositoryError):  # a full disk, say: it can be checked all the same
+                absent.settle(repo)
         yield from _refs(repo)
         yield from _files(repo)
         yield from _stores(repo)

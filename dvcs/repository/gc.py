@@ -60,6 +60,8 @@ def _collect(
 ) -> Collected:
     repo.store.refresh()
     repo.media.refresh()
+    if not dry_run:
+        absent.settled(repo)
     needed = _needed(repo, time.time() - keep_days * upkeep.DAY)
     objects = sum(1 for oid in repo.store if oid not in needed.objects)
     media = sorted(sha256 for sha256 in repo.media if sha256 not in needed.named_media)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import HookRefused, RepositoryError, UnknownName, UsageError
-from dvcs.objects._durable import make_dirs, write_atomic
+from dvcs.objects._durable import NEW_PROGRAM_MODE, make_dirs, write_atomic
 from dvcs.repository import trust
 from dvcs.repository.layout import NAME
 from dvcs.repository.locks import told
@@ -185,7 +185,7 @@ def install(layout: "Layout", source: Path, name: str, *, force: bool = False) -
         )
     with told(target):
         make_dirs(target.parent)
-        write_atomic(target, data, mode=0o755)
+        write_atomic(target, data, mode=NEW_PROGRAM_MODE)
         for path in others:
             if path != target:
                 path.unlink()

@@ -21,6 +21,9 @@ TOP = frozenset({"HEAD", "config", "packed-refs", "objects", "refs", "media", "s
 INNER = ("state", "state/copies", "objects", "objects/pack", "media", "media/packs", "refs")
 """Folders in which nothing may be a link; about 600 names at most, which take 0.3 ms."""
 
+LARGE = frozenset({".dvcs", "media", "objects"})
+"""What somebody may want to have on another disk."""
+
 
 def refuse(git: Path) -> None:
     """Raise RepositoryError where `.dvcs`, or what dvcs reads and writes in it, is a link."""
@@ -46,7 +49,12 @@ def refuse_between(git: Path, path: Path) -> None:
 
 
 def _error(path: Path) -> RepositoryError:
+    hint = "whoever made it may lead dvcs anywhere; put there what it leads to, or remove it"
+    if path.name in LARGE:
+        hint = (
+            "put there what it leads to; for a larger disk, move the whole working folder to it and"
+            " make that a link, or mount the disk at this place (mount --bind)"
+        )
     return RepositoryError(
-        f"'{path}' is a link, and dvcs follows none in its own folder",
-        hint="whoever made it may lead dvcs anywhere; put there what it leads to, or remove it",
+        f"'{path}' is a link, and dvcs follows none in its own folder", hint=hint
     )

@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from dvcs.errors import Locked, RepositoryError
+from dvcs.objects._durable import NEW_FILE_MODE
 
 _READING: ContextVar[tuple[Path, ...]] = ContextVar("reading", default=())
 PATIENCE = 60.0
@@ -101,7 +102,7 @@ def _held(path: Path, *, shared: bool, patience: float) -> Iterator[int | None]:
         flags, shared = FLAGS & ~(os.O_RDWR | os.O_CREAT) | os.O_RDONLY, True
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, flags, 0o644)
+    fd = os.open(path, flags, NEW_FILE_MODE)
     try:
         deadline = time.monotonic() + patience
         pause = 0.001

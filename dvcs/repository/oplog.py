@@ -22,7 +22,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from dvcs.errors import BranchMoved, CorruptObject, Locked, RepositoryError
-from dvcs.objects._durable import fsync_dir, fsync_file, write_all
+from dvcs.objects._durable import NEW_FILE_MODE, fsync_dir, fsync_file, write_all
 from dvcs.repository.layout import Layout
 from dvcs.repository.locks import exclusive
 from dvcs.repository.refs import FORBIDDEN, HEADS, PACKED, Refs
@@ -325,7 +325,7 @@ class Log:
         fd = os.open(
             self._path,
             os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0),
-            0o644,
+            NEW_FILE_MODE,
         )
         try:
             before = os.fstat(fd).st_size

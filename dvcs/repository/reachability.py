@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import CorruptObject, DvcsError
+from dvcs.model import Raster
 from dvcs.names import unquote
 from dvcs.objects.gitobjects import MODE_COMMIT, MODE_TREE, Commit, Kind, TreeEntry, decode_commit
-from dvcs.objects.items import decode_header, decode_item, decode_labels, is_canonical
+from dvcs.objects.items import decode_annotation, decode_header, decode_labels, is_canonical
 from dvcs.objects.trees import NUMBERED, SUFFIX
 from dvcs.repository.oplog import HEAD, SYMBOLIC, Log
 from dvcs.repository.revisions import TARGET
@@ -23,6 +24,7 @@ from dvcs.repository.sealing import unsealed
 from dvcs.repository.snapshot import CATEGORIES, ITEMS
 
 if TYPE_CHECKING:
+    from dvcs.objects.store import ObjectStore
     from dvcs.repository import Repository
 
 MEDIA_ID = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -34,6 +36,8 @@ ITEM_DEPTH = 2
 """Folders above the items' own: the source and `items`."""
 
 Path = tuple[bytes, ...]
+_Role = Literal["item", "part", "file"]
+"""What a blob is: an item (or its beginning), what a large item goes on in, or another file."""
 
 
 class Trouble(NamedTuple):
@@ -51,7 +55,7 @@ class Reachable:
         self._store = repo.store
         self._check = check
         """Whether to look at how items are spelt, too."""
-        self._seen: set[tuple[bytes, bool]] = set()
+        self._seen: set[tuple[bytes, _Role | bool]] = set()
         self.objects: set[bytes] = set()
         self.media: dict[str, tuple[bytes, ...]] = {}
         """The files of media that items need, and the blobs of these items."""
@@ -95,36 +99,26 @@ class Reachable:
         except DvcsError as error:
             self._note(error, tree)
             return
-        parts = self._parts(entries) if in_items else frozenset()
+        parts = _parts(self._store, entries) if in_items else {}
         for name, mode, oid in entries:
             if mode == MODE_TREE:
                 self._tree(oid, (*path, name))
             elif mode != MODE_COMMIT:
-                is_item = in_items and name.endswith(SUFFIX) and name not in parts
-                if (oid, is_item) not in self._seen:
-                    self._seen.add((oid, is_item))
+                role: _Role = "file"
+                if in_items and name.endswith(SUFFIX):
+                    role = "part" if name in parts else "item"
+                if (oid, role) not in self._seen:
+                    self._seen.add((oid, role))
                     self.objects.add(oid)
-                    self._blob(oid, name, is_item=is_item)
+                    self._blob(oid, name, role)
 
-    def _parts(self, entries: Sequence[TreeEntry]) -> frozenset[bytes]:
-        """Return the files in which large items go on: they have no first line of their own."""
-        files = {name[: -len(SUFFIX)]: oid for name, _, oid in entries if name.endswith(SUFFIX)}
-        found: set[bytes] = set()
-        for stem in files:
-            number = NUMBERED.match(stem)
-            if number is None or number[1] not in files:
-                continue
-            with suppress(DvcsError):  # told where the item itself is read
-                header = decode_header(self._store.blob(files[number[1]]))
-                if int(number[2]) <= header.continues:
-                    found.add(stem + SUFFIX)
-        return frozenset(found)
-
-    def _blob(self, oid: bytes, name: bytes, *, is_item: bool) -> None:
+    def _blob(self, oid: bytes, name: bytes, role: _Role) -> None:
         try:
             data = self._store.blob(oid)
-            if is_item:
+            if role == "item":
                 self._item(oid, data)
+            elif role == "part":
+                self._named(oid, media_of_lines(data))
             elif self._check and name == CATEGORIES:
                 decode_labels(data)
             self.named_media.update(one.decode() for one in MEDIA_ID.findall(data))
@@ -133,11 +127,14 @@ class Reachable:
 
     def _item(self, oid: bytes, data: bytes) -> None:
         header = decode_header(data)
-        for sha256 in media_of(data):
-            self.media[sha256] = (*self.media.get(sha256, ()), oid)
+        self._named(oid, media_of(data))
         if self._check and not header.continues and not is_canonical([data]):
             message = "is not spelt canonically; the next commit of the item will mend it"
             self.troubles.append(Trouble(message, oid, is_error=False))
+
+    def _named(self, oid: bytes, media: Iterable[str]) -> None:
+        for sha256 in media:
+            self.media[sha256] = (*self.media.get(sha256, ()), oid)
 
 
 class Places:
@@ -181,23 +178,57 @@ class Places:
             return known
         found: list[tuple[bytes, Path]] = [(oid, ())] if oid in self._objects else []
         with suppress(DvcsError):
-            for name, mode, below in self._store.tree(oid) if depth < DEEPEST else ():
+            entries = self._store.tree(oid) if depth < DEEPEST else ()
+            for name, mode, below in entries:
                 if mode == MODE_TREE:
                     found += [(bad, (name, *path)) for bad, path in self._tree(below, depth + 1)]
                 elif below in self._objects:
-                    found.append((below, (name,)))
+                    found.append((below, (_parts(self._store, entries).get(name, name),)))
         self._below[oid] = tuple(found)
         return self._below[oid]
 
 
+def _parts(store: "ObjectStore", entries: Sequence[TreeEntry]) -> dict[bytes, bytes]:
+    """
+    Return the files in which large items go on, and those in which these items begin.
+
+    What goes on has no first line of its own.
+    """
+    files = {name[: -len(SUFFIX)]: oid for name, _, oid in entries if name.endswith(SUFFIX)}
+    found: dict[bytes, bytes] = {}
+    for stem in files:
+        number = NUMBERED.match(stem)
+        if number is None or number[1] not in files:
+            continue
+        with suppress(DvcsError):  # told where the item itself is read
+            header = decode_header(store.blob(files[number[1]]))
+            if int(number[2]) <= header.continues:
+                found[stem + SUFFIX] = number[1] + SUFFIX
+    return found
+
+
 def media_of(data: bytes) -> Iterator[str]:
-    """Yield the SHA-256 of the media that an item's blob names: its own and its annotations'."""
+    """
+    Yield the SHA-256 of the media that an item's first blob names: its own and its annotations'.
+
+    Those of a blob in which a large item goes on: `media_of_lines`. Raises CorruptObject.
+    """
     header = decode_header(data)
-    files = list(header.media.files) if header.media is not None else []
-    if RASTER in data:
-        item = decode_item([data], "", "")
-        files += [one.file for one in item.annotations if hasattr(one, "file")]
-    yield from (file.sha256 for file in files if file.sha256 is not None)
+    for file in header.media.files if header.media is not None else ():
+        if file.sha256 is not None:
+            yield file.sha256
+    yield from media_of_lines(data.partition(b"\n")[2])
+
+
+def media_of_lines(lines: bytes) -> Iterator[str]:
+    """Yield the SHA-256 of the media that lines of annotations name. Raises CorruptObject."""
+    if RASTER not in lines:
+        return
+    for line in lines.split(b"\n"):
+        if RASTER in line:
+            note = decode_annotation(line)
+            if isinstance(note, Raster) and note.file.sha256 is not None:
+                yield note.file.sha256
 
 
 def is_in_items(path: Path) -> bool:

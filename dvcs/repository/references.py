@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dvcs.repository.layout import Layout
 
 SHOWN = 3
+LONGEST = 300
+"""Characters of a folder's name that are shown."""
 PLAIN = re.compile(r"[\w./:\\+,@=-]+")
 """Names that a shell takes as they are; others are never part of a command to be copied."""
 PRIVATE = ".git"
@@ -54,7 +56,10 @@ class References:
         if not self._may_be(Path(place)):
             return None
         real = real_path(place)
-        return real if self._may_be(real) and real.is_file() else None
+        try:
+            return real if self._may_be(real) and real.is_file() else None
+        except OSError:  # a name that is too long, a folder that this user may not enter
+            return None
 
     def _may_be(self, path: Path) -> bool:
         if path.is_relative_to(self._root):
@@ -93,15 +98,20 @@ class References:
 def _notice(folders: list[str], trouble: RepositoryError | None) -> Notice:
     if trouble is not None:
         return Notice(f"media outside of the working folder were left out: {trouble}", trouble.hint)
-    named = ", ".join(f"'{one}'" for one in folders[:SHOWN])
+    named = ", ".join(f"'{_short(one)}'" for one in folders[:SHOWN])
     more = len(folders) - SHOWN
     also = f" and {more:,} other folder{'s' if more > 1 else ''}" if more > 0 else ""
-    command = f"dvcs trust add {folders[0] if PLAIN.fullmatch(folders[0]) else 'FOLDER'}"
+    is_plain = PLAIN.fullmatch(folders[0]) and folders[0] == _short(folders[0])
+    command = f"dvcs trust add {folders[0] if is_plain else 'FOLDER'}"
     return Notice(
         f"media outside of the working folder were left out, for you have not allowed this"
         f" repository to read there: {named}{also}",
         f"if you know who made it: '{command}' allows a folder and all below",
     )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
 
 
 def note(layout: "Layout", folders: Collection[Path]) -> Notice | None:

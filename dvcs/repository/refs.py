@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from dvcs.errors import BranchMoved, CorruptObject, Locked, UsageError
-from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, write_all
+from dvcs.objects._durable import NEW_FILE_MODE, fsync_dir, fsync_file, make_dirs, write_all
 from dvcs.repository import links
 
 HEADS, TAGS, REMOTES, OWN = "refs/heads/", "refs/tags/", "refs/remotes/", "refs/dvcs/"
@@ -248,7 +248,7 @@ class _GitLock:
         while True:
             make_dirs(self._path.parent)
             try:
-                self._fd = os.open(self._lock, flags, 0o644)
+                self._fd = os.open(self._lock, flags, NEW_FILE_MODE)
             except (FileExistsError, FileNotFoundError):  # the latter: Git removed the empty folder
                 if time.monotonic() < deadline:
                     time.sleep(0.01)

@@ -14,10 +14,11 @@ and noted in the repository too:
 
     .dvcs/state/tokens      a token a line
 
-So a folder that somebody sends, with `.dvcs` in it, may do nothing, wherever it is put: where
-another repository was before, its token is not known; and one that was sent is not at the place
-that was trusted. A trusted file that was changed is not trusted any more. What a trusted file calls
-in turn is its own affair.
+So a folder that somebody sends, with `.dvcs` in it, may do nothing: where another repository was
+before, its token is not known; and elsewhere nothing was trusted. There is one exception: who had
+the whole `.dvcs` of a repository had its token, and what comes back from there to the very same
+place may do what the user allowed for it before. A trusted file that was changed is not trusted any
+more. What a trusted file calls in turn is its own affair.
 """
 
 import hashlib
@@ -32,7 +33,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dvcs.errors import RepositoryError, UsageError
-from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, write_all, write_atomic
+from dvcs.objects._durable import (
+    NEW_FILE_MODE,
+    fsync_dir,
+    fsync_file,
+    make_dirs,
+    write_all,
+    write_atomic,
+)
 from dvcs.repository import config
 from dvcs.repository.locks import exclusive, told
 
@@ -44,8 +52,13 @@ LARGEST = 64 << 20
 """Bytes of a file that is read to be compared; more than any script or small program has."""
 TOKENS = "tokens"
 TOKEN = re.compile(r"[0-9a-f]{32}")
-MOST_TOKENS = 1 << 16
-"""Bytes of tokens that are read: those of 2,000 users."""
+MOST_TOKENS = 1 << 20
+"""
+Bytes of tokens that are read, from the end: the last 31,000.
+
+A home that is new each time (a container's) makes a token each time, and whoever sent a repository
+may have filled the file: what is noted now stands behind all that.
+"""
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 APPEND |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -164,6 +177,7 @@ def _known(layout: "Layout", record: _Record) -> _Place | None:
     if found is None or TOKEN.fullmatch(found.token) is None:
         return None
     with suppress(OSError), (layout.state / TOKENS).open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_TOKENS))
         # Wherever it stands, so that a line that was torn does not matter.
         return found if found.token.encode() in file.read(MOST_TOKENS) else None
     return None
@@ -175,7 +189,7 @@ def _new_token(layout: "Layout") -> str:
     path = layout.state / TOKENS
     with told(path):
         make_dirs(path.parent)
-        fd = os.open(path, APPEND, 0o644)
+        fd = os.open(path, APPEND, NEW_FILE_MODE)
         try:
             write_all(fd, token.encode() + b"\n")
             fsync_file(fd)
@@ -192,7 +206,11 @@ def _change(
     add: Collection[Path] = (),
     remove: Collection[Path] = (),
 ) -> None:
-    """Change what is decided about a repository; what was about another one there is forgotten."""
+    """
+    Change what is decided about a repository; what was about another one there is forgotten.
+
+    Where nothing is left the token stays: the next decision needs none of its own.
+    """
     path = user_file()
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,8 +226,6 @@ def _change(
             tuple(sorted(map(str, kept))),
         )
         places = {**record.repositories, str(layout.root): here}
-        if not here.files and not here.folders:
-            del places[str(layout.root)]
         try:
             data = msgspec.json.format(msgspec.json.encode(_Record(repositories=places)))
         except UnicodeEncodeError:

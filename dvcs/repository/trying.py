@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @contextmanager
 def trying(repo: "Repository", *, dry_run: bool = True) -> Iterator[None]:
     """Let a dry run go on where the repository cannot be written; nothing else in the block may."""
-    if not dry_run or repo.scratch is not None or _is_writable(repo):
+    if not dry_run or repo.scratch is not None or is_writable(repo):
         yield
         return
     with (
@@ -42,10 +42,17 @@ def trying(repo: "Repository", *, dry_run: bool = True) -> Iterator[None]:
             _use(repo, None)
 
 
-def _is_writable(repo: "Repository") -> bool:
-    """Tell whether this user may write there, and the disk lets anybody."""
-    state = repo.layout.state
-    return os.access(state if state.is_dir() else repo.layout.git, os.W_OK)
+def is_writable(repo: "Repository") -> bool:
+    """
+    Tell whether this user may write there, and the disk lets anybody.
+
+    Another user's locks may be closed to this one though the folder is not.
+    """
+    layout = repo.layout
+    if not os.access(layout.state if layout.state.is_dir() else layout.git, os.W_OK):
+        return False
+    taken = (layout.lock, layout.writers, layout.copies / "lock")
+    return all(os.access(one, os.W_OK) for one in taken if one.exists())
 
 
 def _use(repo: "Repository", folder: Path | None) -> None:

@@ -23,7 +23,7 @@ from dvcs.repository.merges.trees import merge_versions
 from dvcs.repository.patches.making import patch_lines
 from dvcs.repository.patches.sides import Fit, Sides, Store, sides_of
 from dvcs.repository.patches.text import Patch, read_patch
-from dvcs.repository.reachability import media_of
+from dvcs.repository.reachability import media_of, media_of_lines
 from dvcs.repository.snapshot import dataset_json, write_root
 from dvcs.repository.transaction import Committed, Transaction
 from dvcs.repository.working import checkout
@@ -248,7 +248,11 @@ def _applied(
 
 def _absent(repo: "Repository", patch: Patch) -> list[str]:
     """Return the media that the patch brings into items, and whose bytes are not here."""
-    new = (item.new for source in patch.sources for item in source.items)
-    blobs = (blob for side in new if side is not None for blob in side.blobs[:1])
-    wanted = dict.fromkeys(sha256 for blob in blobs for sha256 in media_of(blob))
+    wanted: dict[str, None] = {}
+    for source in patch.sources:
+        for item in source.items:
+            if item.new is not None:
+                first, *rest = item.new.blobs
+                wanted.update(dict.fromkeys(media_of(first)))
+                wanted.update(dict.fromkeys(one for part in rest for one in media_of_lines(part)))
     return [one for one in wanted if one not in repo.media]

@@ -56,7 +56,7 @@ def restore_from(
     """
     Commit a part of what another revision says (`choice.py` tells which), on this branch.
 
-    `expression` is XPath (`dvcs/filters.py`), `labels` are names. Nothing to be changed: no commit
+    `expression` is XPath (`dvcs/filters/`), `labels` are names. Nothing to be changed: no commit
     is made, `changed` is False. Raises RevisionNotFound, also for selectors that name nothing;
     UsageError; UnknownName for a label; DirtyWorkingCopy.
     """
