@@ -2,14 +2,17 @@
 Annotations of one kind as another: what a writer is given where its format lacks a kind.
 
     from           to
-    mask           polygon (outline along pixel edges), bbox
-    polygon        mask (needs the image's size), bbox, rotated_bbox (one ring of four points),
+    mask           polygon (outline along pixel edges), bbox, rotated_bbox
+    polygon        mask (needs the image's size), bbox, rotated_bbox,
                    polygon of one ring (parts and holes joined by bridges of no width)
     rotated_bbox   polygon, bbox, mask
     ellipse        polygon (72 points), rotated_bbox, bbox, mask
     bbox           polygon, rotated_bbox (angle 0), mask
-    polyline       bbox
-    points         bbox (of those that are not absent)
+    polyline       bbox, rotated_bbox
+    points         bbox, rotated_bbox (of those that are not absent)
+
+A rotated box is the smallest around all points. Of the four corners of a rectangle it is that
+rectangle, its width along the first side.
 
 What is said beside the shape stays: label, id, group, z-order, score, track, attributes, extra.
 `derived` goes, since it followed from the shape.
@@ -167,12 +170,30 @@ def _polygon_to_one_ring(note: Polygon, size: Size) -> Fields:
 
 
 def _polygon_to_rotated(note: Polygon, size: Size) -> Fields:
-    from dvcs.geometry import rotated
+    del size
+    return _smallest([part[0] for part in note.parts if part])
+
+
+def _mask_to_rotated(note: Mask, size: Size) -> Fields:
+    from dvcs.geometry import masks
 
     del size
-    if [len(ring) for part in note.parts for ring in part] != [8]:
-        return None
-    return _rotated(rotated.from_corners(note.parts[0][0]))
+    return _smallest([part[0] for part in masks.to_polygon(note.size, note.counts)])
+
+
+def _smallest(rings: Sequence[Ring]) -> Fields:
+    """Return the smallest rotated box around all points of rings."""
+    if len(rings) == 1:
+        ring = rings[0]
+        if len(ring) == 10 and ring[:2] == ring[8:]:  # closed by its first point
+            ring = ring[:8]
+        if len(ring) == 8:
+            from dvcs.geometry import rotated
+
+            return _rotated(rotated.from_corners(ring))
+    from dvcs.geometry import enclosing
+
+    return enclosing.smallest_box(rings)
 
 
 def _drawn(parts: list[list[Ring]], size: Size) -> Fields:
@@ -224,18 +245,34 @@ def _polyline_to_bbox(note: PolyLine, size: Size) -> Fields:
     return _box(note.points)
 
 
+def _polyline_to_rotated(note: PolyLine, size: Size) -> Fields:
+    del size
+    return _smallest([note.points])
+
+
 def _points_to_bbox(note: Points, size: Size) -> Fields:
     del size
+    return _box(_present(note))
+
+
+def _points_to_rotated(note: Points, size: Size) -> Fields:
+    del size
+    return _smallest([_present(note)])
+
+
+def _present(note: Points) -> list[float]:
+    """Return those points, flat, that are not absent."""
     pairs = list(zip(note.points[0::2], note.points[1::2], strict=False))
     seen = note.visibility or [ABSENT + 1] * len(pairs)
-    return _box(
-        [value for pair, flag in zip(pairs, seen, strict=False) if flag != ABSENT for value in pair]
-    )
+    return [
+        value for pair, flag in zip(pairs, seen, strict=False) if flag != ABSENT for value in pair
+    ]
 
 
 _STEPS: dict[tuple[str, str], Callable[[Any, Size], Fields]] = {
     ("mask", "polygon"): _mask_to_polygon,
     ("mask", "bbox"): _mask_to_bbox,
+    ("mask", "rotated_bbox"): _mask_to_rotated,
     ("polygon", "mask"): lambda note, size: _drawn(note.parts, size),
     ("polygon", "bbox"): _polygon_to_bbox,
     ("polygon", "polygon"): _polygon_to_one_ring,
@@ -251,5 +288,7 @@ _STEPS: dict[tuple[str, str], Callable[[Any, Size], Fields]] = {
     ("bbox", "rotated_bbox"): _bbox_to_rotated,
     ("bbox", "mask"): lambda note, size: _drawn(_outline(note), size),
     ("polyline", "bbox"): _polyline_to_bbox,
+    ("polyline", "rotated_bbox"): _polyline_to_rotated,
     ("points", "bbox"): _points_to_bbox,
+    ("points", "rotated_bbox"): _points_to_rotated,
 }

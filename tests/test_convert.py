@@ -125,9 +125,17 @@ def test_all_but_the_shape_is_kept_and_what_followed_from_it_goes(note, wanted):
         (Polygon([[[math.nan] * 6]]), "bbox", SIZE),
         (Polygon([[[math.nan] * 8]]), "rotated_bbox", SIZE),
         (Polygon([[[1.0, 2.0, 3.0, 4.0]]]), "mask", SIZE),
-        (Polygon([[[0.0, 0.0, 1.0, 0.0, 1.0, 1.0]]]), "rotated_bbox", SIZE),
-        (Polygon([[SQUARE], [SQUARE]]), "rotated_bbox", SIZE),
-        (Polygon([[SQUARE, SQUARE]]), "rotated_bbox", SIZE),
+        (Polygon([[[math.nan] * 6]]), "rotated_bbox", SIZE),
+        (Polygon([[[1.0, math.inf] * 50]]), "rotated_bbox", SIZE),
+        (Polygon([[[1.0, 2.0, 3.0, 4.0, 5.0]]]), "rotated_bbox", SIZE),
+        (Polygon([[[1e300, 0.0, 0.0, 1e300, 5.0, 5.0]]]), "rotated_bbox", SIZE),
+        (Polygon([]), "rotated_bbox", SIZE),
+        (Polygon([[]]), "rotated_bbox", SIZE),
+        (Polygon([[[]]]), "rotated_bbox", SIZE),
+        (Mask((4, 5), "not a mask"), "rotated_bbox", SIZE),
+        (bitmap(), "rotated_bbox", SIZE),
+        (PolyLine([]), "rotated_bbox", SIZE),
+        (Points([1.0, 2.0], [0]), "rotated_bbox", SIZE),
         (Points([1.0, 2.0], [0]), "bbox", SIZE),
         (Points([]), "bbox", SIZE),
         (Label(label="cat"), "bbox", SIZE),
@@ -169,6 +177,36 @@ def test_parts_become_polygons_of_their_own():
     single = Polygon([parts[0]], derived={"area": 3})
     assert split_parts(single) == [single]
     assert outer_rings(note) == ([RING, SQUARE], 1)
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        (Polygon([[[0.0, 0.0, 10.0, 0.0, 10.0, 5.0, 5.0, 6.0, 0.0, 5.0]]]), (5, 3, 10, 6, 0)),
+        # The corners of a rectangle, also closed by the first one: its width is the first side.
+        (Polygon([[[2.0, 0.0, 4.0, 2.0, 3.0, 3.0, 1.0, 1.0]]]), (2.5, 1.5, 8**0.5, 2**0.5, 45)),
+        (
+            Polygon([[[2.0, 0.0, 4.0, 2.0, 3.0, 3.0, 1.0, 1.0, 2.0, 0.0]]]),
+            (2.5, 1.5, 8**0.5, 2**0.5, 45),
+        ),
+        (Polygon([[[0.0, 0.0, 4.0, 0.0, 0.0, 3.0]]]), (2, 1.5, 4, 3, 0)),
+        # A hole is within; two parts are one box around both.
+        (Polygon([[SQUARE, [12.0, 22.0, 14.0, 22.0, 14.0, 24.0]]]), (20, 30, 20, 20, 0)),
+        (
+            Polygon([[[0.0, 0.0, 1.0, 0.0, 0.0, 1.0]], [[9.0, 9.0, 9.0, 8.0, 8.0, 9.0]]]),
+            (4.5, 4.5, 162**0.5, 2**0.5, 45),
+        ),
+        (bitmap((10, 20, 30, 32)), (20, 26, 20, 12, 0)),
+        (PolyLine([0.0, 0.0, 3.0, 3.0, 6.0, 6.0]), (3, 3, 72**0.5, 0, 45)),
+        (Points([5.0, 5.0, 90.0, 3.0, 8.0, 8.0], [2, 0, 1]), (6.5, 6.5, 18**0.5, 0, 45)),
+        (Points([5.0, 7.0]), (5, 7, 0, 0, 0)),
+    ],
+)
+def test_the_smallest_rotated_box_is_around_all_of_a_shape(note, expected):
+    new = one(note.with_(label="cat", id=7), "rotated_bbox")
+
+    assert new.geometry == pytest.approx(expected, abs=1e-9)
+    assert (new.label, new.id) == ("cat", 7)
 
 
 @given(

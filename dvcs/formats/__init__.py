@@ -32,10 +32,12 @@ __all__ = [
     "best",
     "detect",
     "find",
+    "how_to_name",
     "judge",
     "names",
     "options_of",
     "read",
+    "shown",
     "write",
 ]
 
@@ -152,26 +154,51 @@ def detect(source: Source) -> Format:
     top = best(matches)
     if len(top) == 1:
         return find(top[0])
-    inside = ", ".join(f"'{folder}' ({name})" for folder, name in below(source).items())
-    place = source.name if source.focus is None else source.place(source.focus)
+    raise _undetected(source, top)
+
+
+def _undetected(source: Source, top: list[str]) -> NotADataset:
+    """Return the error for a place that is in none or in several formats: what is there, if any."""
+    place = str(source.name if source.focus is None else source.place(source.focus))
+    inside = below(source)
+    listed = ", ".join(f"'{folder}' ({name})" for folder, name in inside.items())
+    listed += ", ..." if len(inside) == MOST_BELOW else ""
     if not top and (broken := _judged(source)[2]):
+        mend = f"mend it, or for its images alone {how_to_name('image_dir')}"
         error = next(iter(broken.values()))
-        hint = "mend it, or name a format with --format, like '--format image_dir' for images alone"
-        raise NotADataset(
+        return NotADataset(
             f"no known format at '{place}', as a file cannot be read: {error}",
-            hint=f"{hint}, or one of its folders: {inside}" if inside else hint,
+            hint=f"{mend}; or name one of its folders: {listed}" if inside else mend,
         )
-    if not top:
-        why = "see why with 'dvcs detect-format --show-rejections'"
-        raise NotADataset(
-            f"no known format at '{place}'",
-            hint=f"name one of its folders: {inside}" if inside else f"{why}, or name --format",
+    whole = f"; if all of it is one dataset, {how_to_name(top[0])}" if top else ""
+    first, name = next(iter(inside.items()), ("", ""))
+    first = first if place == "." else f"{place.rstrip('/')}/{first}"
+    if len(inside) > 1:
+        return NotADataset(
+            f"'{place}' is no dataset itself, but has some in its folders: {listed}",
+            hint=f"name one of them, like '{first}'{whole}",
         )
-    hint = f"name one with --format, like '--format {top[0]}'"
-    raise NotADataset(
-        f"'{place}' could be any of: {', '.join(top)}",
-        hint=f"{hint}, or one of its folders: {inside}" if inside else hint,
+    folder = f"name its folder '{first}' ({name})"
+    if top:
+        return NotADataset(
+            f"'{place}' could be any of: {', '.join(top)}",
+            hint=f"{folder}{whole}" if inside else how_to_name(top[0]),
+        )
+    why = f"see why with 'dvcs detect-format --show-rejections {shown(place)}'"
+    return NotADataset(
+        f"no known format at '{place}'",
+        hint=folder if inside else f"{why}; 'dvcs formats' lists the formats",
     )
+
+
+def how_to_name(name: str) -> str:
+    """Return how a user names the format of what is read, where it is not found out."""
+    return f"name its format: 'import -f {name}', 'convert -if {name}' or './PATH:{name}'"
+
+
+def shown(path: str) -> str:
+    """Return a path as it stands in a command that a user is to type."""
+    return f'"{path}"' if " " in path else path
 
 
 def below(source: Source) -> dict[str, str]:

@@ -3,12 +3,13 @@ Exporting a dataset: written whole or not at all, with a stamp that says what it
 
 The stamp (`.dvcs-export.json`, which no reader sees) names the revision, format and options, so
 that what comes back can be compared with what went out, and lists the files, so that a later
-export into the same folder knows which are its own.
+export into the same folder knows which are its own, and which somebody has changed since.
 """
 
+import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dvcs import formats
-from dvcs.errors import LossError, UsageError
+from dvcs.errors import DirtyWorkingCopy, LossError, UsageError
 from dvcs.files import FolderSink, Sink, ZipSink
+from dvcs.files.folder_sink import sum_of
+from dvcs.files.folders import real_path
+from dvcs.files.sink import EPOCH, Sum
 from dvcs.files.source import STAMP
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._format import Format
@@ -25,8 +29,9 @@ from dvcs.model import Dataset
 
 ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
 """Archives that nobody who names one expects to be a folder."""
+SHOWN = 5
 LONGEST_STAMP = 1 << 28
-"""A stamp names all files: one of COCO's 120,000 images has 6 MB."""
+"""A stamp names all files: one of COCO's 120,000 images has 6 MB, with as many labels 20 MB."""
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +39,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     What an export or working copy was written from and how.
 
     `revision` is the hex id of a commit ('' for one that is in none), `labels` their names in the
-    order that gives class indices.
+    order that gives class indices. `sums` are size and CRC-32 of files other than media.
     """
 
     revision: str = ""
@@ -44,6 +49,9 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     filter: str = ""
     labels: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    sums: dict[str, Sum] = {}
+    convert_shapes: bool = True
+    image_ext: str = ""
 
 
 class Exported(NamedTuple):
@@ -66,6 +74,7 @@ def export(
     save_media: bool = True,
     image_ext: str | None = None,
     update: bool = False,
+    force: bool = False,
     strict: bool = False,
     allow_loss: bool = False,
     convert_shapes: bool = True,
@@ -78,8 +87,8 @@ def export(
 
     Raises LossError with `strict` for any loss, and without `allow_loss` where all annotations of a
     kind would vanish; UsageError for other archives, where the folder is not empty and this is no
-    `update`, and where an `update` finds something there that is no export. Then nothing was
-    written.
+    `update`, and where an `update` finds something there that is no export; DirtyWorkingCopy where
+    it would overwrite what was changed there by hand, without `force`. Then nothing was written.
     """
     if target.suffix.lower() in ARCHIVES and not target.is_dir():
         raise UsageError(
@@ -89,18 +98,27 @@ def export(
     before = _earlier(target) if update else None
     sinks: dict[str, Any] = {"save_media": save_media, "image_ext": image_ext, "link": link}
     sink: Sink
-    if target.suffix.lower() == ".zip":
+    as_zip = target.suffix.lower() == ".zip"
+    guard = _Guard(target, before) if before is not None and not force else None
+    if as_zip:
+        if guard is not None:
+            guard.refuse(guard.edited_members())
         sink = ZipSink(target, update=update, **sinks)
     else:
         stale = before.files if before else ()
-        sink = FolderSink(target, update=update, stale=stale, **sinks)
+        sink = FolderSink(target, update=update, stale=stale, guard=guard, **sinks)
     with sink:
         fidelity = formats.write(
             dataset, format, sink, convert_shapes=convert_shapes, **(options or {})
         )
         refuse_loss(fidelity, strict=strict, allow_loss=allow_loss)
         files, media = len(sink.written), sum(sink.written.values())
-        write_stamp(sink, stamp or Stamp(), dataset, format, options or {})
+        how = msgspec.structs.replace(
+            stamp or Stamp(), convert_shapes=convert_shapes, image_ext=image_ext or ""
+        )
+        write_stamp(sink, how, dataset, format, options or {})
+    if isinstance(sink, FolderSink) and sink.changed:
+        os.utime(target / STAMP)  # no file that was written is younger
     changed = sum(one != STAMP for one in sink.changed) if isinstance(sink, FolderSink) else files
     old = before.labels if before is not None else ()
     relabelled = dataset.labels.names[: len(old)] != old
@@ -118,6 +136,76 @@ def _earlier(target: Path) -> Stamp | None:
     return stamp
 
 
+class _Guard:
+    """
+    Tells what in an earlier export is not as it was written.
+
+    Media, of which a stamp has no sums, count as changed where they are younger than the stamp.
+    """
+
+    def __init__(self, target: Path, stamp: Stamp) -> None:
+        self._target, self._stamp = target, stamp
+        self._files = frozenset(stamp.files)
+
+    def __call__(self, paths: Sequence[str]) -> None:
+        """Raise DirtyWorkingCopy where files that are to be replaced were changed."""
+        written = (self._target / STAMP).lstat().st_mtime_ns
+        self.refuse([path for path in paths if self._is_edited(path, written)])
+
+    def _is_edited(self, path: str, written: int) -> bool:
+        if path == STAMP:
+            return False
+        file = self._target / path
+        try:
+            found = file.lstat()
+        except FileNotFoundError:
+            return path in self._files
+        if path not in self._files:
+            return True
+        known = self._stamp.sums.get(path)
+        if known is None:
+            return found.st_mtime_ns > written
+        return found.st_size != known[0] or sum_of(file) != known
+
+    def edited_members(self) -> list[str]:
+        """Return the members of a zip that are not as they were written, or are gone."""
+        with zipfile.ZipFile(self._target) as archive:
+            members = {one.filename: one for one in archive.infolist() if one.filename != STAMP}
+        edited = self._files - members.keys()
+        for name, one in members.items():
+            known = self._stamp.sums.get(name)
+            same = (one.file_size, one.CRC) == known if known else one.date_time == EPOCH
+            if name not in self._files or not same:
+                edited |= {name}
+        return sorted(edited)
+
+    def refuse(self, edited: Sequence[str]) -> None:
+        """Raise DirtyWorkingCopy if there are such files."""
+        if not edited:
+            return
+        names = ", ".join(edited[:SHOWN])
+        more = f" and {len(edited) - SHOWN} more" if len(edited) > SHOWN else ""
+        hint = "overwrite them with --force, or choose another place"
+        if self._stamp.revision:
+            hint = f"record them with 'dvcs import {self._target}', or overwrite them with --force"
+        raise DirtyWorkingCopy(
+            f"the update would lose changes that were made in '{self._target}': {names}{more}",
+            hint=hint,
+        )
+
+
+def refuse_overlap(source: Path, target: Path) -> None:
+    """Raise UsageError where a dataset would be written over the files that it is read from."""
+    here, there = real_path(source), real_path(target)
+    if here == there or here.is_relative_to(there):
+        raise UsageError(
+            f"'{target}' is where the dataset is read from"
+            if here == there
+            else f"the dataset is read from '{source}', in '{target}'",
+            hint="write it to another place",
+        )
+
+
 def write_stamp(
     sink: Sink, stamp: Stamp, dataset: Dataset, format: Format, options: Mapping[str, Any]
 ) -> None:
@@ -128,18 +216,26 @@ def write_stamp(
         options=dict(options),
         labels=dataset.labels.names,
         files=tuple(sorted(sink.written)),
+        sums=sink.sums,
     )
     sink.json(STAMP, {"dvcs.export/1": msgspec.to_builtins(full)})
 
 
-def read_stamp(path: Path) -> Stamp | None:
-    """Return the stamp of a folder or zip, None where it has none that can be read."""
+def read_stamp(path: Path, *, packed: bool = False) -> Stamp | None:
+    """
+    Return the stamp of a folder or zip, None where it has none that can be read.
+
+    With `packed` a zip may also be a folder that somebody packed: all is in that folder.
+    """
     # What is wrong with a zip comes as any of these: it is damaged, encrypted, of a later version.
     broken = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
     with suppress(OSError, msgspec.MsgspecError, *broken):
         if path.is_file():
-            with zipfile.ZipFile(path) as archive, archive.open(STAMP) as file:
-                data = file.read(LONGEST_STAMP)
+            with zipfile.ZipFile(path) as archive:
+                folders = {name.split("/", 1)[0] for name in archive.namelist()} if packed else ()
+                name = f"{min(folders)}/{STAMP}" if len(folders) == 1 else STAMP
+                with archive.open(name) as file:
+                    data = file.read(LONGEST_STAMP)
         else:
             data = (path / STAMP).read_bytes()
         return msgspec.json.decode(data, type=dict[str, Stamp]).get("dvcs.export/1")
@@ -159,5 +255,5 @@ def refuse_loss(fidelity: Fidelity, *, strict: bool, allow_loss: bool) -> None:
         raise LossError(
             f"all annotations of kind {', '.join(sorted(vanished))} would vanish:"
             f" {fidelity.format} cannot hold them",
-            hint="convert them first, choose another format, or say --allow-loss",
+            hint="choose a format that holds them, or say --allow-loss",
         )

@@ -6,10 +6,11 @@ What became of what a format cannot hold: counted, and told to people and to pro
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from dvcs.formats import _label_losses
+from dvcs.formats import _dataset_losses, _label_losses
 
+K = TypeVar("K")
 NOUNS: Mapping[str, tuple[str, str]] = {
     "label": ("label", "labels"),
     "caption": ("caption", "captions"),
@@ -28,19 +29,31 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "point_cloud": ("point cloud", "point clouds"),
     "video_frame": ("video frame", "video frames"),
 }
-FIELDS: Mapping[str, str] = {
-    "attributes": "attributes",
-    "covered": "covered parts",
-    "group": "groups",
-    "id": "ids",
-    "score": "scores",
-    "track": "tracks",
-    "z_order": "z-orders",
+FIELDS: Mapping[str, tuple[str, str]] = {
+    # what one annotation has of it, what several have
+    "attributes": ("attributes", "attributes"),
+    "covered": ("covered parts", "covered parts"),
+    "group": ("group", "groups"),
+    "id": ("id", "ids"),
+    "score": ("score", "scores"),
+    "track": ("track", "tracks"),
+    "z_order": ("z-order", "z-orders"),
 }
-OF_ITEMS: Mapping[str, str] = {
-    "item.attributes": "the attributes of {} are left out",
-    "item.id": "the subset became a part of the id of {}",
-    "item.subset": "the subset of {} is left out",
+OF_ITEMS: Mapping[str, tuple[str, str]] = {
+    "item.attributes": ("the attributes of {} are left out", "the attributes of {} are left out"),
+    "item.annotated": (
+        "{} without objects cannot be told from one that nobody looked at",
+        "{} without objects cannot be told from those that nobody looked at",
+    ),
+    "item.id": (
+        "the subset became a part of the id of {}",
+        "the subset became a part of the ids of {}",
+    ),
+    "item.subset": ("the subset of {} is left out", "the subsets of {} are left out"),
+    "item.unannotated": (
+        "{} that nobody looked at cannot be told from one without objects",
+        "{} that nobody looked at cannot be told from those without objects",
+    ),
 }
 NAMED = 5
 
@@ -84,13 +97,13 @@ class Fidelity:
     def lossless(self) -> bool:
         """Whether everything is in the export as it was."""
         return not (
-            self.converted
-            or self.dropped
-            or self.merged
-            or self.unlabelled
-            or self.outside
-            or self.lost_fields
-            or self.left_out
+            any(self.converted.values())
+            or any(self.dropped.values())
+            or any(self.merged.values())
+            or any(self.unlabelled.values())
+            or any(self.outside.values())
+            or any(self.lost_fields.values())
+            or any(self.left_out.values())
             or self.frames
             or self.missing_media
         )
@@ -105,9 +118,9 @@ class Fidelity:
     def lines(self) -> list[str]:
         """Return what happened as sentences for people."""
         told = [*self._dropped_lines()]
-        for (old, new), count in self.converted.most_common():
+        for (old, new), count in _counted(self.converted):
             where = self._items("new", old, new)
-            became = f"{_noun(count, new)}{' of one ring' if old == new else ''}"
+            became = f"{_some(count, new)}{' of one ring' if old == new else ''}"
             told.append(f"{_count(count, old)} became {became}{where}")
         told += self._field_lines()
         if self.frames:
@@ -122,10 +135,10 @@ class Fidelity:
         return told
 
     def _dropped_lines(self) -> Iterator[str]:
-        for kind, count in self.left_out.most_common():
+        for kind, count in _counted(self.left_out):
             why = f"{self.title} cannot hold {_them(count)}"
             yield f"{_count(count, kind)} {_are(count)} left out, with all annotations: {why}"
-        for kind, count in self.dropped.most_common():
+        for kind, count in _counted(self.dropped):
             unsized = self.unsized[kind]
             if held := count - unsized:
                 why = f"{self.title} cannot hold {_them(held)}"
@@ -134,35 +147,44 @@ class Fidelity:
             if unsized:
                 why = "masks need the size of the image, which is not known"
                 yield f"{_count(unsized, kind)} {_are(unsized)} left out: {why}"
-        for kind, count in self.unlabelled.most_common():
+        for kind, count in _counted(self.unlabelled):
             where = self._items("none", kind)
             why = f"{self.title} needs labels"
             yield f"{_count(count, kind)} without a label {_are(count)} left out{where}: {why}"
-        for kind, count in self.outside.most_common():
+        for kind, count in _counted(self.outside):
             why = (
                 f"{self.title} holds no tracks, and there {'it ends' if count == 1 else 'they end'}"
             )
             yield f"{_count(count, kind)} outside the image {_are(count)} left out: {why}"
-        for kind, count in self.merged.most_common():
+        for kind, count in _counted(self.merged):
             why = f"another shape of the same instance stands for {_them(count)}"
             yield f"{_count(count, kind)} {_are(count)} left out: {why}"
 
     def _field_lines(self) -> Iterator[str]:
-        of_labels = _label_losses.FIELDS.keys()
-        lost = self.lost_fields.most_common()
-        for field, count in sorted(lost, key=lambda one: one[0] in of_labels):
+        of_labels, of_dataset = _label_losses.FIELDS.keys(), _dataset_losses.FIELDS.keys()
+        lost = _counted(self.lost_fields)
+        for field, count in sorted(
+            lost, key=lambda each: (each[0] in of_dataset, each[0] in of_labels)
+        ):
             if field in OF_ITEMS:
-                yield OF_ITEMS[field].format(f"{count:,} item{'s' * (count != 1)}")
+                yield OF_ITEMS[field][count != 1].format(f"{count:,} item{'s' * (count != 1)}")
                 continue
             if field in of_labels:
                 yield _label_losses.line(field, count)
                 continue
-            noun = FIELDS[field]
-            if field == "attributes":
-                names = [name for name, _ in self.lost_attributes.most_common(NAMED)]
-                more = ", ..." if len(self.lost_attributes) > NAMED else ""
-                noun = f"attributes ({', '.join(names)}{more})"
-            yield f"the {noun} of {count:,} annotation{'s' * (count != 1)} are left out"
+            if field in of_dataset:
+                yield _dataset_losses.line(field, count)
+                continue
+            one, many = FIELDS[field]
+            names = [name for name, _ in _counted(self.lost_attributes)]
+            if field == "attributes" and names:
+                more = ", ..." if len(names) > NAMED else ""
+                named = f"({', '.join(names[:NAMED])}{more})"
+                one = f"{'attribute' if len(names) == 1 else 'attributes'} {named}"
+                many = f"attributes {named}"
+            single = count == 1 and one != many
+            of = f"{count:,} annotation{'s' * (count != 1)}"
+            yield f"the {one if single else many} of {of} {'is' if single else 'are'} left out"
 
     def _items(self, *key: str) -> str:
         count = self.items[key]
@@ -176,6 +198,7 @@ class Fidelity:
             "converted": [
                 {"from": old, "to": new, "count": count, "items": self.items["new", old, new]}
                 for (old, new), count in sorted(self.converted.items())
+                if count
             ],
             "dropped": _sorted(self.dropped),
             "merged": _sorted(self.merged),
@@ -199,11 +222,23 @@ class Fidelity:
 
 
 def _sorted(counter: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counter.items()))
+    return {key: count for key, count in sorted(counter.items()) if count}
+
+
+def _counted(counter: Counter[K]) -> list[tuple[K, int]]:
+    """Return what was counted, the most frequent first; what was looked for in vain is not."""
+    return [(key, count) for key, count in counter.most_common() if count]
 
 
 def _noun(count: int, kind: str) -> str:
     return NOUNS[kind][count != 1]
+
+
+def _some(count: int, kind: str) -> str:
+    """Return what one or several became: a box, boxes."""
+    noun = _noun(count, kind)
+    article = "an" if noun[0] in "aeiou" else "a"
+    return f"{article} {noun}" if count == 1 else noun
 
 
 def _count(count: int, kind: str) -> str:

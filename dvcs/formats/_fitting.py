@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from dvcs.convert import PREFERENCES, convert, needs_size
+from dvcs.formats._dataset_losses import lost_of_dataset
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._format import Format
 from dvcs.model import KINDS, Annotation, Dataset, Item, Media, Other
@@ -19,6 +20,8 @@ from dvcs.tracks import is_outside
 
 _ABSENT: Mapping[str, Any] = {"id": 0, "z_order": 0, "score": None, "track": None}
 """The values of fields that say nothing."""
+OUTLINES = frozenset({"bbox", "rotated_bbox", "ellipse", "polygon", "mask"})
+"""Kinds that say where all of an object is."""
 LABELLESS = frozenset({"caption", "other", "raster"})
 """Kinds of which nobody expects a label, so that they need not be told apart as unlabelled."""
 
@@ -30,9 +33,10 @@ def fitted(
     Return a dataset that gives a writer what its format can hold, and counts the rest.
 
     What it cannot hold becomes the first of `format.prefers` (else of `PREFERENCES`) that works, or
-    is left out; so are annotations without a label, unless the format holds `unlabelled`
-    ones. Fields beside geometry and label are given as they are, and counted where the writer will
-    not write them; what stands in `extra` and `derived` under other formats' names is no loss.
+    is left out; so are annotations without a label, unless the format holds `unlabelled` ones.
+    Fields beside geometry and label are given as they are, and counted where the writer will not
+    write them; what stands in `extra` and `derived` under other formats' names is no loss, but
+    who made a dataset and what its licences allow is.
 
     The dataset may be walked several times: `fidelity` has the counts of the last whole walk.
     Raises UnsafeName for an id or subset that would lead out of a folder.
@@ -44,6 +48,7 @@ def fitted(
 
     def walk() -> Iterator[Item]:
         tally = Fidelity(format.name, format.title)
+        tally.lost_fields.update(lost_of_dataset(dataset.metadata, fitter.own))
         quicker = dataset.boxed if fitter.takes_boxes else None
         for item, boxes in quicker() if quicker is not None else ((one, {}) for one in dataset):
             new = fitter.fit(_safe(item), tally, boxes)
@@ -68,6 +73,7 @@ class _Fitter:
         self.kinds = format.kinds
         self.media = format.media
         self.holds = format.holds
+        self.annotated = format.annotated
         self.names = {format.name, *format.aliases}
         self.family = format.name
         self.fields = format.fields
@@ -110,8 +116,7 @@ class _Fitter:
             tally.frames += 1
             item = _still(item, media)
             tally.unpictured += not any(item.origins)
-        if item.attributes and "item.attributes" not in self.fields:
-            tally.lost_fields["item.attributes"] += 1
+        self._count_item(item, tally)
         touched: set[tuple[str, ...]] = set()
         notes: list[Annotation] = []
         became = {(kind, "bbox"): count for kind, count in boxes.items()}
@@ -147,7 +152,7 @@ class _Fitter:
         self, note: Annotation, item: Item, tally: Fidelity, touched: set[tuple[str, ...]]
     ) -> Sequence[Annotation]:
         kind = note.kind
-        if isinstance(note, Other) and self._own(note.format):
+        if isinstance(note, Other) and self.own(note.format):
             return (note,)
         if note.label is None and kind in self.needs_label:
             tally.unlabelled[kind] += 1
@@ -157,7 +162,7 @@ class _Fitter:
             return (note,)
         size = item.media.size if item.media is not None else None
         for target in self.targets[kind]:
-            if note.group and target != kind and _stands(target, note, item):
+            if note.group and target != kind and self._stands(target, note, item):
                 tally.merged[kind] += 1
                 return ()
             new = convert(note, target, size)
@@ -173,12 +178,37 @@ class _Fitter:
             tally.unsized[kind] += 1
         return ()
 
+    def _stands(self, target: str, note: Annotation, item: Item) -> bool:
+        """
+        Tell whether the annotation's instance has one of the kind `target` of its own.
+
+        For keypoints, whose extent is less than the object's, one that becomes so will do.
+        """
+        kinds = {target}
+        if note.kind == "points":
+            kinds |= {kind for kind in OUTLINES if kind in self.kinds or self.targets[kind]}
+        return any(
+            other.group == note.group and other.kind in kinds and other.label == note.label
+            for other in item.annotations
+        )
+
     def _holds(self, note: Annotation, item: Item) -> bool:
         return self.holds is None or self.holds(note, item)
 
-    def _own(self, name: str) -> bool:
-        """Tell whether a record is the format's own: of it, an alias, or its family (`coco`)."""
+    def own(self, name: str) -> bool:
+        """Tell whether a format's name is this one's: itself, an alias, or its family (`coco`)."""
         return name in self.names or self.family.startswith(f"{name}_")
+
+    def _count_item(self, item: Item, tally: Fidelity) -> None:
+        """Count what is said of an item itself and will not be written."""
+        if item.attributes and "item.attributes" not in self.fields:
+            tally.lost_fields["item.attributes"] += 1
+        if item.annotations or self.annotated == "held":
+            return
+        if item.annotated and self.annotated == "never":
+            tally.lost_fields["item.annotated"] += 1
+        elif not item.annotated and self.annotated == "always":
+            tally.lost_fields["item.unannotated"] += 1
 
     def _count_fields(self, notes: list[Annotation], tally: Fidelity) -> None:
         lost, fields = tally.lost_fields, self.fields
@@ -229,11 +259,3 @@ def _still(item: Item, media: Media) -> Item:
         files=media.files[here], height=media.height, width=media.width, orientation=turned
     )
     return item.with_(media=image, origins=item.origins[here])
-
-
-def _stands(target: str, note: Annotation, item: Item) -> bool:
-    """Tell whether the annotation's instance has one of the kind `target` of its own."""
-    return any(
-        other.group == note.group and other.kind == target and other.label == note.label
-        for other in item.annotations
-    )

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 from dvcs.errors import UsageError
 from dvcs.files import Source
@@ -69,6 +69,9 @@ class Format:
     within: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kinds that stay what they are where the option `tasks` names a task whose own format would
     convert them: `{"stuff": frozenset({"polygon"})}`."""
+    annotated: Literal["held", "never", "always"] = "held"
+    """Whether the files tell an item without objects from one that nobody looked at; else all items
+    without annotations are `never`, or `always`, read as looked at."""
     aliases: tuple[str, ...] = ()
     lossless: bool = False
     """Whether everything in the model comes back from it, whatever format it came from."""

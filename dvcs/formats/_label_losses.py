@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dvcs.formats._format import Format
 from dvcs.model import Labels
 
-FIELDS: Mapping[str, str] = {
-    "label.name": "names",
-    "label.parent": "parents",
-    "label.display_name": "display names",
-    "label.color": "colours",
-    "label.keypoints": "keypoint names",
-    "label.joints": "joints",
-    "label.attributes": "declared attributes",
+FIELDS: Mapping[str, tuple[str, str]] = {
+    "label.name": ("name", "names"),
+    "label.parent": ("parent", "parents"),
+    "label.display_name": ("display name", "display names"),
+    "label.color": ("colour", "colours"),
+    "label.keypoints": ("keypoint names", "keypoint names"),
+    "label.joints": ("joints", "joints"),
+    "label.attributes": ("declared attributes", "declared attributes"),
 }
-"""How the fields of labels are called, as they are counted."""
+"""How the fields of labels are called that are counted: of one label, of several."""
 
 
 def lost_of_labels(labels: Labels, format: Format) -> Counter[str]:
@@ -40,4 +40,7 @@ def lost_of_labels(labels: Labels, format: Format) -> Counter[str]:
 
 def line(key: str, count: int) -> str:
     """Return what happened to a field of labels as a sentence."""
-    return f"the {FIELDS[key]} of {count:,} label{'s' * (count != 1)} are left out"
+    one, many = FIELDS[key]
+    if count == 1 and one != many:
+        return f"the {one} of 1 label is left out"
+    return f"the {many} of {count:,} label{'s' * (count != 1)} are left out"

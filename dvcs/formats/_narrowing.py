@@ -38,6 +38,7 @@ def _limited(format: Format, by_task: Mapping[str, Format]) -> Format:
             note.kind in one.kinds and (one.holds is None or one.holds(note, item)) for one in tasks
         )
 
+    states = {one.annotated for one in tasks}
     wholly = {kind for one in tasks if one.holds is None for kind in one.kinds}
     kinds = frozenset[str]().union(*(one.kinds for one in tasks))
     prefers: dict[str, tuple[str, ...]] = {}
@@ -50,6 +51,7 @@ def _limited(format: Format, by_task: Mapping[str, Format]) -> Format:
         kinds=kinds,
         holds=None if wholly == kinds else holds,
         prefers=prefers,
+        annotated="always" if "always" in states else min(states),
         fields=frozenset[str]().union(*(one.fields for one in tasks)),
         labels=frozenset[str]().union(*(one.labels for one in tasks)),
     )

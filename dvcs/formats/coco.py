@@ -185,7 +185,6 @@ def _task_format(task: str, title: str, kinds: frozenset[str]) -> Format:
             merge_images=merge_images,
         )
 
-    masks = kinds == {"mask"}
     return Format(
         name=f"coco_{task}",
         title=f"COCO {title}",
@@ -194,8 +193,9 @@ def _task_format(task: str, title: str, kinds: frozenset[str]) -> Format:
         fields=FIELDS,
         labels=OF_LABELS,
         loses=LOSES,
-        prefers=TO_MASKS if masks else PREFERS,
+        prefers=TO_MASKS if kinds == {"mask"} else PREFERS,
         holds=_has_points if "points" in kinds else None,
+        annotated="never" if task == "image_info" else "always",
         detect=detect_task,
         read=read_task,
         write=write_task,

@@ -139,6 +139,7 @@ FORMATS = (
         labels=frozenset({"name", "color", "keypoints", "joints", "attributes"}),
         prefers={"polygon": ("mask", "bbox"), "rotated_bbox": ("bbox",)},
         holds=_holds,
+        annotated="never",
         detect=detect,
         read=read,
         write=write,

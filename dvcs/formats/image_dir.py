@@ -81,6 +81,7 @@ FORMATS = (
         detect=detect,
         read=read,
         write=write,
+        annotated="never",
         aliases=("images",),
     ),
 )

@@ -183,6 +183,7 @@ def _task_format(
         labels=OF_LABELS,
         loses=LOSES,
         prefers=prefers,
+        annotated="never" if task == SEGMENTATION else "held",
         detect=detect_task,
         read=read_task,
         write=write_task,

@@ -41,7 +41,7 @@ from dvcs.formats._yolo.files import (
 )
 from dvcs.formats._yolo.layout import listed
 from dvcs.formats._yolo.rows import Reader
-from dvcs.formats._yolo.write import Rows, Writer, checked_names, numbered, stem_of
+from dvcs.formats._yolo.write import Rows, Writer, checked_names, numbered, other_name, stem_of
 from dvcs.model import Dataset, Item
 
 DATA = "obj.data"
@@ -201,9 +201,7 @@ def _key(subset: str, subsets: dict[str, list[str]]) -> str:
     if subset in VALIDATION and not any(one in subsets for one in VALIDATION - {subset}):
         return "valid"
     if subset in NOT_SUBSETS or not subset.isprintable() or "=" in subset or subset[0] in "#; ":
-        raise UsageError(
-            f"obj.data cannot have a subset '{subset}'", hint="rename it with map_subsets"
-        )
+        raise UsageError(f"obj.data cannot have a subset '{subset}'", hint=other_name(subset))
     return subset
 
 

@@ -28,17 +28,11 @@ import msgspec
 from dvcs.errors import DvcsError, FormatError
 from dvcs.files import Sink, Source, image_size
 from dvcs.formats._format import Confidence, Format, Rejected
+from dvcs.formats._yolo.corners import corner_numbers
 from dvcs.formats._yolo.files import Sizes, make_labels
 from dvcs.formats._yolo.ndjson_lines import KEYS, LABELS, PEEK, ROWS, Parser, head_of, lines_of
-from dvcs.formats._yolo.rows import (
-    NAME,
-    Reader,
-    Task,
-    box_numbers,
-    corner_numbers,
-    pose_numbers,
-    ring_numbers,
-)
+from dvcs.formats._yolo.numbers import NAME, ring_numbers
+from dvcs.formats._yolo.rows import Reader, Task, box_numbers, pose_numbers
 from dvcs.formats._yolo.write import image_extension, keypoint_shape, metadata, numbered, pose_pairs
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
 from dvcs.formats.yolo_ultralytics import FORMATS as ULTRALYTICS
@@ -160,7 +154,7 @@ def _rows(
             raise DvcsError(
                 f"item '{item.id}': the size of its image is not known,"
                 " and YOLO's coordinates are parts of it",
-                hint="import it with its images, or leave it out with a filter",
+                hint="read it with its images, or choose a format that needs no sizes, like coco",
             )
         height, width = size or (1, 1)
         match note:

@@ -24,7 +24,8 @@ object, a missing one that nobody looked.
 Read as well: `train/images`, `train/labels` (Roboflow, also with DOTA's `labelTxt`); paths from
 other machines; folders without data.yaml that name their labels in classes.txt or obj.names.
 Written: `task` in data.yaml, so that the folder says itself what it is; a list in place of a
-folder where images are not written; polygons of several rings as one ring with bridges.
+folder where images are not written; polygons of several rings as one ring with bridges; of obb, the
+smallest rotated box around any shape.
 
 Of classify, the id is `<label>/<name>`, unless `labels.json` beside the label folders says more:
 it holds items with several labels or none, as CVAT's does.
@@ -40,7 +41,8 @@ from dvcs.formats._yolo.config import Config
 from dvcs.formats._yolo.detect import judge
 from dvcs.formats._yolo.files import Maker, Sizes, make_labels
 from dvcs.formats._yolo.layout import Layout
-from dvcs.formats._yolo.rows import NAME, Reader, Task
+from dvcs.formats._yolo.numbers import NAME
+from dvcs.formats._yolo.rows import Reader, Task
 from dvcs.formats._yolo.settings import DATA, keypoints, note_missing, settings, subset_key
 from dvcs.formats._yolo.write import Rows, Writer, keypoint_shape, numbered
 from dvcs.formats.yolo import ImageSize, KeepIds, SaveScores
@@ -182,7 +184,7 @@ FORMATS = (
         title="YOLO (Ultralytics), obb",
         url=f"{URL}obb/",
         kinds=frozenset({"rotated_bbox"}),
-        prefers=dict.fromkeys(("bbox", "polygon", "ellipse"), ("rotated_bbox",)),
+        prefers=dict.fromkeys(("bbox", "polygon", "mask", "ellipse", "points"), ("rotated_bbox",)),
         optional=SCORES,
         detect=_detector("obb"),
         read=_reader("obb"),
@@ -200,6 +202,7 @@ FORMATS = (
         detect=_detector("classify"),
         read=classify.read,
         write=classify.write,
+        annotated="never",
         aliases=("yolov8_classification", "yolo_classification", "yolo_ultralytics_classification"),
     ),
 )

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from dvcs import formats
 from dvcs.errors import DvcsError, FormatError, FormatErrors, NotADataset, UnsafeName, UsageError
+from dvcs.files import open_source
 from dvcs.model import Bbox, Caption, Label, Mask, Other, Points, Polygon
 from tests.formats.coco_documents import assert_same_document, read, read_files, written
 
@@ -514,4 +516,13 @@ def test_images_are_found_beside_the_file_that_was_named(tmp_path):
     assert {id for id, item in items.items() if any(item.origins)} == {"0", "1"}
     (tmp_path / "images" / "2.jpg").symlink_to("/dev/null")
     with pytest.raises(FormatError, match=r"images/2\.jpg: is a symbolic link that leads out"):
+        list(read(tmp_path / "labels.json"))
+    (tmp_path / "images" / "2.jpg").unlink()
+    source = open_source(tmp_path / "labels.json")
+    list(formats.read(source, formats.find("coco")))
+    message = "images were not found, and 'unrelated' beside them cannot be read"
+    assert source.notes == {message: 2}
+    (tmp_path / "images").rename(tmp_path.parent / "pictures")
+    (tmp_path / "images").symlink_to(tmp_path.parent / "pictures")
+    with pytest.raises(FormatError, match=r"images: is a symbolic link that leads out"):
         list(read(tmp_path / "labels.json"))

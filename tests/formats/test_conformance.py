@@ -38,7 +38,7 @@ from dvcs.formats._label_losses import lost_of_labels
 from dvcs.model import Annotation, Bbox, Cuboid3d, Dataset, Item, Label, Points, Polygon
 from dvcs.names import item_id
 from dvcs.objects.items import encode_item
-from tests.gallery import LABELS, bitmap, gallery, image_item
+from tests.gallery import LABELS, bitmap, gallery, image_item, png
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ QUIRKS: dict[str, Quirks] = {
     "coco_person_keypoints": Quirks(holes=False, labels=False),
     **{
         name: Quirks(tolerance=1e-7, needs_size=True)
-        for name in ("yolo", "yolo_detect", "yolo_segment", "yolo_pose", "yolo_ndjson")
+        for name in (
+            *("yolo", "yolo_detect", "yolo_segment", "yolo_pose", "yolo_obb", "yolo_ndjson"),
+        )
     },
-    "yolo_obb": Quirks(tolerance=1e-7, needs_size=True, stable=False),
     **{
         name: Quirks(tolerance=1e-9)
         for name in ("voc", "voc_action", "voc_detection", "voc_layout", "voc_segmentation")
@@ -85,6 +86,9 @@ ODD_LABELS = [
     *("a b", "é", "x/y", "../x", "..", "a\\b", "qu\"o'te", "<tag>&amp;", "a,b;c", "#1", "null"),
     *("123", "-", "true", "a: b", "[x]", "{x}", "%41", "con", "日本語", "x" * 300, " lead", "=1+1"),
 ]
+
+
+ODD_SUBSETS = ["con", "aux.x", "a/b", "100%", "ü", "Annotations", "a%2Fb", "%63on", "x.", "b c"]
 
 
 @pytest.fixture(params=formats.names())
@@ -222,6 +226,40 @@ def expected(format: Format, quirks: Quirks, data: Dataset) -> list[Item]:
 
 
 # -- the record ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subsets", [ODD_SUBSETS, *([one] for one in ODD_SUBSETS)], ids=str)
+def test_subsets_and_their_images_come_back_whatever_files_they_need(format, quirks, subsets):
+    if not quirks.subsets:
+        pytest.skip(f"{format.name} has no subsets")
+    notes = (Bbox(1.0, 2.0, 3.0, 4.0, label="cat"), Label(label="cat"), bitmap((3, 4, 20, 30)))
+    labelled = [note.with_(label="cat") for note in notes]
+    items = [image_item(f"i{n}", one, *labelled, seed=n) for n, one in enumerate(subsets)]
+    sink, _ = written(both_ways(format), Dataset.from_items(items, labels=["cat"]))
+
+    found = {item.id: item for item in formats.read(source_of(sink), format)}
+
+    assert {id: item.subset for id, item in found.items()} == {one.id: one.subset for one in items}
+    images = {id: [origin.read() for origin in item.origins] for id, item in found.items()}
+    assert images == {f"i{n}": [png(n)] for n in range(len(items))}
+
+
+def test_the_record_says_what_becomes_of_items_without_annotations(format):
+    some = [item.with_(subset="train") for item in gallery() if item.annotations and item.media]
+    looked, unseen = image_item("looked", "train"), image_item("unseen", "train")
+    items = [*some, looked, unseen.with_(annotated=None)]
+    data = Dataset.from_items([one for one in items if one.media.size], labels=LABELS)
+    sink, fidelity = written(both_ways(format), data)
+
+    told = {item.id.rpartition("/")[2]: item for item in formats.read(source_of(sink), format)}
+
+    states = told["looked"].annotated is True, told["unseen"].annotated is True
+    if not format.lossless:
+        known = {"held": (True, False), "never": (False, False), "always": (True, True)}
+        assert states == known[format.annotated]
+    lost = {key: fidelity.lost_fields[f"item.{key}"] for key in ("annotated", "unannotated")}
+    assert lost == {"annotated": not states[0], "unannotated": states[1]}
+    assert fidelity.lossless <= (states == (True, False))
 
 
 def test_every_file_is_in_the_table():
@@ -597,3 +635,15 @@ def test_asks_a_source_for_nothing_that_is_not_there(format: Format, quirks: Qui
         pass
     assert isinstance(source, Quiet)
     assert set(source.asked) <= set(source.paths)
+
+
+@pytest.mark.parametrize("name", ["coco", "coco_panoptic", "cvat", "yolo", "yolo_detect"])
+def test_images_of_one_name_in_several_subsets_are_told_apart(name):
+    notes = (Bbox(1.0, 2.0, 3.0, 4.0, label="cat"), bitmap((3, 4, 20, 30)).with_(label="cat"))
+    items = [image_item("1", one, *notes, seed=n) for n, one in enumerate(ODD_SUBSETS)]
+    sink, _ = written(formats.find(name), Dataset.from_items(items, labels=["cat"]))
+
+    found = {item.subset: item for item in formats.read(source_of(sink), formats.find(name))}
+
+    images = {subset: [origin.read() for origin in item.origins] for subset, item in found.items()}
+    assert images == {one: [png(n)] for n, one in enumerate(ODD_SUBSETS)}

@@ -453,3 +453,19 @@ def test_format_errors_have_the_place():
         "annotations.xml",
         line_of(images(""), "<image"),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "subset"),
+    [
+        *(("%63on", "con"), ("100%25", "100%"), ("%61nnotations", "annotations")),
+        # What is not quoted as we do it is somebody's own name.
+        *(("train%20x", "train%20x"), ("100%", "100%"), ("%2fa", "%2fa"), ("%74rain", "%74rain")),
+    ],
+)
+def test_a_file_that_is_called_as_its_subset_may_not_be_is_of_that_subset(name: str, subset: str):
+    data = formats.read(MemorySource({f"{name}.xml": images(BOX).encode()}), CVAT)
+    assert {item.subset for item in data} == {subset}
+    sink = MemorySink()
+    formats.write(data, CVAT, sink)
+    assert list(sink.files) == [f"{name}.xml"]

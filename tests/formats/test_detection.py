@@ -149,11 +149,64 @@ def test_a_folder_of_several_datasets_is_told_with_its_folders(path: str):
     with closing(open_source(folder)) as source:
         found = formats.below(source)
         assert found.items() >= SEVERAL[path].items()
-        with pytest.raises(NotADataset, match="could be any of") as error:
+        with pytest.raises(NotADataset) as error:
             formats.detect(source)
+    told, hint = str(error.value), error.value.hint or ""
+    if len(found) > 1:
+        assert told.startswith(f"'{folder}' is no dataset itself, but has some in its folders: ")
+        assert f"name one of them, like '{folder}/{next(iter(found))}'" in hint
+    else:
+        assert told.startswith(f"'{folder}' could be any of: ")
+        ((inner, name),) = found.items()
+        assert hint.startswith(f"name its folder '{folder}/{inner}' ({name}); if all of it is")
     for inner, name in SEVERAL[path].items():
-        assert f"'{inner}' ({name})" in (error.value.hint or "")
-    assert f"--format {best[0]}" in (error.value.hint or "")
+        assert len(found) == 1 or f"'{inner}' ({name})" in told
+    assert f"'import -f {best[0]}'" in hint
+
+
+@pytest.mark.parametrize(
+    ("path", "head"),
+    [
+        ("fsoco", "is no dataset itself, but has some in its folders:"),
+        ("datumaro/compat/v0.1", "is no dataset itself, but has some in its folders:"),
+        ("mmyolo", "could be any of: coco, voc"),
+        ("datumaro/compat", "is in no format that dvcs knows"),
+        ("review_odm", "is no dataset itself, but has some in its folders:"),
+    ],
+)
+def test_the_command_lists_datasets_in_folders_and_how_to_look_at_one(path, head):
+    folder = needs_samples(*path.split("/"))
+    done = dvcs("detect-format", folder)
+    assert (done.stdout, done.returncode) == ("", 1)
+    first, *others = done.stderr.splitlines()
+    assert first == f"'{folder}' {head}"
+    with closing(open_source(folder)) as source:
+        found = formats.below(source)
+    for inner, name in found.items():
+        assert any(line.split() == [inner, name] for line in others)
+    look = f"look at one with 'dvcs detect-format {folder}/{next(iter(found))}'"
+    assert f"  hint: {look}" in others
+    assert not any("--format" in line or "--show-rejections" in line for line in others)
+
+
+@pytest.mark.parametrize("path", ["datumaro/mot_dataset", "datumaro/vott_json_dataset"])
+def test_images_beside_annotations_of_an_unknown_format_are_told_as_such(path):
+    folder = needs_samples(*path.split("/"))
+    done = dvcs("detect-format", folder)
+    assert (done.stdout, done.returncode) == ("image_dir\n", 0)
+    assert f"these are the images in '{folder}' alone" in done.stderr
+    assert "see why with --show-rejections" in done.stderr
+
+
+def test_a_folder_of_images_and_nothing_else_is_told_in_a_word():
+    done = dvcs("detect-format", needs_samples("bccd", "BCCD", "JPEGImages"))
+    assert (done.stdout, done.stderr, done.returncode) == ("image_dir\n", "", 0)
+
+
+def test_images_with_a_dataset_in_a_folder_are_told_with_it():
+    done = dvcs("detect-format", needs_samples("label_studio_converter"))
+    assert done.stdout == "image_dir\n"
+    assert "of its folders, this one is a dataset:\n  data  yolo_detect\n" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -256,5 +309,5 @@ def test_what_cannot_be_read_is_no_folder_of_images(path, text, why):
     assert rejections["image_dir"].startswith("another fits better, but cannot be read")
     with pytest.raises(NotADataset, match=f"as a file cannot be read: .*{why}") as error:
         formats.detect(place)
-    assert "--format image_dir" in (error.value.hint or "")
+    assert "'import -f image_dir'" in (error.value.hint or "")
     assert len(list(formats.read(place, formats.find("image_dir")))) == 1

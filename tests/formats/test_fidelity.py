@@ -73,7 +73,7 @@ def test_kinds_are_converted_to_the_first_that_works():
     assert fidelity.converted == {("mask", "polygon"): 1, ("rotated_bbox", "polygon"): 1}
     notes, fidelity = fit(record("bbox"), bitmap((1, 1, 5, 5)), Polygon(TRIANGLE))
     assert [note.geometry for note in notes] == [(1.0, 1.0, 4.0, 4.0), (1.0, 1.0, 8.0, 8.0)]
-    assert fidelity.lines() == ["1 mask became box (1 item)", "1 polygon became box (1 item)"]
+    assert fidelity.lines() == ["1 mask became a box (1 item)", "1 polygon became a box (1 item)"]
     assert not fidelity.lossless
 
 
@@ -178,7 +178,7 @@ def test_fields_are_left_in_place_and_counted():
     fields = frozenset({"unlabelled", "id", "z_order", "score", "track", "item.attributes"})
     format = record("bbox", fields=fields | {"attributes.occluded"})
     _, fidelity = fit(format, said, attributes={"weather": "fog"})
-    assert fidelity.lines() == ["the attributes (color) of 1 annotation are left out"]
+    assert fidelity.lines() == ["the attribute (color) of 1 annotation is left out"]
     _, fidelity = fit(record("bbox", fields=fields | {"attributes"}), said)
     assert fidelity.lossless
 
@@ -342,12 +342,12 @@ def test_a_lossless_format_is_given_everything():
     [
         (("default",), []),
         (("train",), ["the subset of 1 item is left out"]),
-        (("train", "val"), ["the subset became a part of the id of 2 items"]),
+        (("train", "val"), ["the subset became a part of the ids of 2 items"]),
     ],
 )
 def test_a_folder_of_images_tells_of_subsets(subsets, told):
-    data = Dataset.from_items([image_item("1", one) for one in subsets])
-    fidelity = formats.write(data, formats.find("image_dir"), MemorySink())
+    items = [image_item("1", one).with_(annotated=None) for one in subsets]
+    fidelity = formats.write(Dataset.from_items(items), formats.find("image_dir"), MemorySink())
     assert fidelity.lines() == told
     assert fidelity.lossless == (told == [])
 
@@ -408,3 +408,177 @@ def test_labels_that_have_no_place_are_told_by_name():
     fidelity = formats.write(common, formats.find("yolo"), MemorySink())
     assert fidelity.lines() == ["the declared attributes of 2 labels are left out"]
     assert fidelity.report()["lost_fields"] == {"label.attributes": 2}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_each_sentence_is_right_for_none_for_one_and_for_several(count):
+    fidelity = Fidelity("yolo", "YOLO")
+    fidelity.converted.update({("polygon", "bbox"): count, ("polygon", "polygon"): count})
+    fidelity.converted.update({("points", "ellipse"): count})
+    for counter in (fidelity.left_out, fidelity.dropped, fidelity.unlabelled, fidelity.merged):
+        counter["image"] = count
+    fidelity.outside["bbox"] = count
+    lost = ("attributes", "covered", "group", "id", "score", "track", "z_order")
+    fidelity.lost_fields.update(dict.fromkeys(lost, count))
+    fidelity.lost_fields.update(dict.fromkeys(("item.attributes", "item.id"), count))
+    fidelity.lost_fields["item.subset"] = count
+    of_labels = ("name", "parent", "display_name", "color", "keypoints", "joints", "attributes")
+    fidelity.lost_fields.update({f"label.{one}": count for one in of_labels})
+    fidelity.lost_attributes["color"] = count
+    assert fidelity.lines() == TOLD[count]
+    assert fidelity.lossless is (count == 0)
+    assert fidelity.report()["dropped"] == ({"image": count} if count else {})
+    assert fidelity.report()["lost_fields"] == (dict(fidelity.lost_fields) if count else {})
+
+
+TOLD = {
+    0: [],
+    1: [
+        "1 image is left out, with all annotations: YOLO cannot hold it",
+        "1 image is left out: YOLO cannot hold it",
+        "1 image without a label is left out: YOLO needs labels",
+        "1 box outside the image is left out: YOLO holds no tracks, and there it ends",
+        "1 image is left out: another shape of the same instance stands for it",
+        "1 polygon became a box",
+        "1 polygon became a polygon of one ring",
+        "1 set of points became an ellipse",
+        "the attribute (color) of 1 annotation is left out",
+        "the covered parts of 1 annotation are left out",
+        "the group of 1 annotation is left out",
+        "the id of 1 annotation is left out",
+        "the score of 1 annotation is left out",
+        "the track of 1 annotation is left out",
+        "the z-order of 1 annotation is left out",
+        "the attributes of 1 item are left out",
+        "the subset became a part of the id of 1 item",
+        "the subset of 1 item is left out",
+        "the name of 1 label is left out",
+        "the parent of 1 label is left out",
+        "the display name of 1 label is left out",
+        "the colour of 1 label is left out",
+        "the keypoint names of 1 label are left out",
+        "the joints of 1 label are left out",
+        "the declared attributes of 1 label are left out",
+    ],
+    2: [
+        "2 images are left out, with all annotations: YOLO cannot hold them",
+        "2 images are left out: YOLO cannot hold them",
+        "2 images without a label are left out: YOLO needs labels",
+        "2 boxes outside the image are left out: YOLO holds no tracks, and there they end",
+        "2 images are left out: another shape of the same instance stands for them",
+        "2 polygons became boxes",
+        "2 polygons became polygons of one ring",
+        "2 sets of points became ellipses",
+        "the attributes (color) of 2 annotations are left out",
+        "the covered parts of 2 annotations are left out",
+        "the groups of 2 annotations are left out",
+        "the ids of 2 annotations are left out",
+        "the scores of 2 annotations are left out",
+        "the tracks of 2 annotations are left out",
+        "the z-orders of 2 annotations are left out",
+        "the attributes of 2 items are left out",
+        "the subset became a part of the ids of 2 items",
+        "the subsets of 2 items are left out",
+        "the names of 2 labels are left out",
+        "the parents of 2 labels are left out",
+        "the display names of 2 labels are left out",
+        "the colours of 2 labels are left out",
+        "the keypoint names of 2 labels are left out",
+        "the joints of 2 labels are left out",
+        "the declared attributes of 2 labels are left out",
+    ],
+}
+
+
+def test_items_without_objects_are_told_where_they_look_like_ones_that_nobody_looked_at():
+    items = [
+        image_item("objects", "s", Bbox(1.0, 2.0, 3.0, 4.0, label="cat")),
+        image_item("captioned", "s", Caption("left out, but somebody looked")),
+        *(image_item(f"empty {n}", "s") for n in range(3)),
+        image_item("unseen", "s").with_(annotated=None),
+        image_item("refused", "s").with_(annotated=False),
+    ]
+
+    def told(annotated: str) -> tuple[list[str], dict]:
+        fidelity = Fidelity("yolo")
+        format = record("bbox", "caption", annotated=annotated)
+        data = fitted(Dataset.from_items(items, labels=["cat"]), format, fidelity)
+        assert len(list(data)) == 7
+        assert fidelity.lossless == (annotated == "held")
+        return fidelity.lines(), fidelity.report()["lost_fields"]
+
+    assert told("held") == ([], {})
+    assert told("never") == (
+        ["3 items without objects cannot be told from those that nobody looked at"],
+        {"item.annotated": 3},
+    )
+    assert told("always") == (
+        ["2 items that nobody looked at cannot be told from those without objects"],
+        {"item.unannotated": 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("format", "tasks", "lost"),
+    [
+        ("coco", (), {}),
+        ("coco", ("instances",), {"item.unannotated": 1}),
+        ("coco", ("image_info",), {"item.annotated": 1}),
+        ("coco", ("image_info", "instances"), {"item.unannotated": 1}),
+        ("voc", ("segmentation",), {"item.annotated": 1}),
+        ("voc", ("segmentation", "detection"), {}),
+    ],
+)
+def test_tasks_that_are_chosen_say_whether_items_were_looked_at(format, tasks, lost):
+    items = [image_item("empty", "s"), image_item("unseen", "s").with_(annotated=None)]
+    sink = MemorySink()
+    fidelity = formats.write(Dataset.from_items(items), formats.find(format), sink, tasks=tasks)
+    assert fidelity.lost_fields == lost
+    sink.finish()
+    source = MemorySource(sink.files, media=sink.origins)
+    back = {item.id: item.annotated is True for item in formats.read(source, formats.find(format))}
+    assert back["empty"] is ("item.annotated" not in lost)
+    assert back["unseen"] is ("item.unannotated" in lost)
+
+
+def test_who_made_a_dataset_and_its_licences_are_told_once():
+    info = {"description": "A", "year": 2019}
+    about = {
+        "task": "captions",
+        "subset": "s",
+        "info": info,
+        "licenses": [{"id": 1}, {"id": 2}],
+        "lists": ["x"],
+    }
+    empty = {"info": {"url": None, "version": ""}, "licenses": [], "license": None}
+    nothing = {"task": "labels", "subset": "s", **empty}
+    metadata = {"coco": {"files": {"a": about, "b": {**about, "task": "labels"}, "c": nothing}}}
+
+    def told(format: str, metadata: dict) -> list[str]:
+        data = Dataset(Labels(), lambda: iter([image_item("x", "s")]), metadata=metadata)
+        fidelity = formats.write(data, formats.find(format), MemorySink())
+        assert fidelity.lossless == (not fidelity.lines())
+        return fidelity.lines()
+
+    assert told("yolo_detect", metadata) == [
+        "2 licences of the dataset are left out",
+        "the description of the dataset (info) is left out",
+    ]
+    assert told("coco", metadata) == told("coco_instances", metadata) == []
+    assert told("datumaro", metadata) == []
+    assert told("coco", {"yolo": {"license": "AGPL-3.0", "author": "B"}}) == [
+        "the licence of the dataset is left out"
+    ]
+    assert told("yolo_obb", {"yolo": {"license": "AGPL-3.0"}}) == []
+    assert told("voc", {"coco": {"files": {"c": nothing}}, "cvat": {"files": 3}}) == []
+
+
+def test_keypoints_are_no_second_box_of_an_object():
+    whole, nose = Polygon(TRIANGLE, label="cat", group=1), Points([2.0, 2.0], label="cat", group=1)
+    other = Points([5.0, 5.0, 9.0, 9.0], label="cat", group=2)
+    prefers = {"points": ("bbox",)}
+    notes, fidelity = fit(record("bbox", prefers=prefers), nose, whole, other)
+    assert [note.geometry for note in notes] == [(1.0, 1.0, 8.0, 8.0), (5.0, 5.0, 4.0, 4.0)]
+    assert fidelity.merged == {"points": 1}
+    notes, _ = fit(record("bbox", prefers={**prefers, "polygon": ()}), nose, whole)
+    assert [note.geometry for note in notes] == [(2.0, 2.0, 0.0, 0.0)]

@@ -865,7 +865,7 @@ def test_an_id_of_several_subsets_is_told_apart_by_the_subset(task):
     fidelity = formats.write(Dataset.from_items(items, ["cat"]), format, sink)
     sink.finish()
     assert fidelity.lost_fields["item.id"] == 2
-    assert "the subset became a part of the id of 2 items" in fidelity.lines()
+    assert "the subset became a part of the ids of 2 items" in fidelity.lines()
     read = list(formats.read(MemorySource(sink.files, media=sink.origins), format))
     assert [(item.subset, item.id) for item in read] == [
         *(("test", "x/1"), ("train", "train/x/1"), ("train", "2")),
@@ -876,3 +876,9 @@ def test_an_id_of_several_subsets_is_told_apart_by_the_subset(task):
     fidelity = formats.write(Dataset.from_items(read, ["cat"]), format, again)
     assert fidelity.lost_fields["item.id"] == 0
     assert again.files.keys() == sink.files.keys()
+
+
+def test_whole_numbers_are_coordinates_too():
+    sink = write(notes(Bbox(0, 1, 5, 6, label="cat"), labels=["cat"]))
+    ((box,),) = (item.annotations for item in again(sink))
+    assert box.geometry == (0.0, 1.0, 5.0, 6.0)

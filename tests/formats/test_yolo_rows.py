@@ -1,20 +1,15 @@
 """Rows of YOLO's label files, read and written."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvcs.formats._yolo.rows import (
-    Reader,
-    box_numbers,
-    corner_numbers,
-    corners,
-    ring_numbers,
-    rotated_box,
-    row,
-)
+from dvcs.formats._yolo.corners import corner_numbers, corners, rotated_box
+from dvcs.formats._yolo.numbers import ring_numbers
+from dvcs.formats._yolo.rows import Reader, box_numbers, row
 from dvcs.model import ABSENT, HIDDEN, VISIBLE, Bbox, Points, Polygon, RotatedBbox
 
 HEIGHT, WIDTH = 100, 200
@@ -212,6 +207,50 @@ def test_corners_written_with_six_digits_are_still_a_rectangle(cx, cy, w, h, ang
     assert back == pytest.approx(rounded, abs=5e-4)
 
 
+part = st.floats(-0.2, 1.2)
+sizes = st.integers(1, 10_000)
+
+
+@given(st.tuples(places, places, sides, sides, st.floats(0, 359.9)), sizes, sizes)
+def test_a_rotated_box_is_written_the_same_again(box, height, width):
+    text = row(0, corner_numbers(RotatedBbox(*box), height, width))
+    back = Reader("obb", {0: "cat"}).read(text, height, width, pytest.fail)[0]
+    assert row(0, corner_numbers(back, height, width)) == text
+
+
+@given(st.lists(part, min_size=8, max_size=8), sizes, sizes, st.integers(3, 17))
+def test_any_four_corners_are_written_the_same_again(numbers, height, width, digits):
+    numbers = [float(f"{value:.{digits}g}") for value in numbers]
+    texts = [row(0, numbers)]
+    for _ in range(3):
+        back = Reader("obb", {0: "cat"}).read(texts[-1], height, width, pytest.fail)[0]
+        texts.append(row(0, corner_numbers(back, height, width)))
+    assert texts[1] == texts[2] == texts[3]
+    assert [float(one) for one in texts[1].split()[1:]] == pytest.approx(numbers, abs=1e-9)
+
+
+def test_what_is_written_of_a_rotated_box_is_a_rectangle_again():
+    chance = random.Random(5)
+    boxes = [
+        RotatedBbox(
+            *(chance.uniform(0, 640), chance.uniform(0, 480), chance.uniform(1, 300)),
+            *(chance.uniform(1, 200), chance.uniform(0, 360)),
+        )
+        for _ in range(500)
+    ]
+    text = "\n".join(row(0, corner_numbers(box, 480, 640)) for box in boxes)
+    back = Reader("obb", {0: "cat"}).read(text, 480, 640, pytest.fail)
+    assert sum(note.derived != {} for note in back) < 5
+    for old, new in zip(boxes, back, strict=True):
+        assert new.geometry[:4] == pytest.approx(old.geometry[:4], abs=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e5, 1e12, 1e300])
+def test_rotated_boxes_far_away_are_written(far):
+    box = RotatedBbox(far, -far, far / 3, 7.0, 33.0)
+    assert "e" not in row(0, corner_numbers(box, 10, 10))
+
+
 def test_corners_against_the_clock_are_the_same_rectangle():
     box = rotated_box([0, 0, 0, 2, 4, 2, 4, 0], "cat", 1e-9)
     assert (box.cx, box.cy, box.w, box.h) == (2, 1, 2, 4)
@@ -229,9 +268,16 @@ def test_corners_without_area(points):
 
 def test_numbers_have_ten_digits_and_no_exponent():
     assert row(3, [1 / 3, 0.5, 1e-7, 0.0]) == "3 0.3333333333 0.5 0.0000001 0"
-    assert row(0, [-1e-12, 12345.678901234, 1.0, 2.0], 0.25) == (
-        "0 -0.000000000001 12345.6789 1 2 0.25"
+    assert row(0, [-1e-9, 12345.678901234, 1e12, 2.0], 0.25) == (
+        "0 -0.000000001 12345.6789 1000000000000 2 0.25"
     )
+
+
+def test_what_turning_a_box_leaves_in_place_of_zero_is_zero():
+    assert row(0, [2.368475786e-18, -2.4e-17, 4e-11, -4e-11]) == "0 0 0 0 0"
+    assert row(0, [1.23456789e-5, 6e-11, -0.0, 1.0]) == "0 0.0000123457 0.0000000001 0 1"
+    box = RotatedBbox(32.0, 32.0, 2048**0.5, 2048**0.5, 45.0)
+    assert row(0, corner_numbers(box, 64, 64)) == "0 0.5 0 1 0.5 0.5 1 0 0.5"
 
 
 corner = st.tuples(st.floats(-100, 9000), st.floats(-100, 9000))

@@ -1,5 +1,7 @@
 """Ultralytics' YOLO: data.yaml in all its forms, the layouts, the tasks."""
 
+import sys
+
 import pytest
 
 from dvcs import formats
@@ -447,7 +449,7 @@ def test_segment_writes_one_ring_for_each_instance():
         ("bbox", "polygon"): 1,
         ("mask", "polygon"): 1,
     }
-    assert "1 polygon became polygon of one ring (1 item)" in fidelity.lines()
+    assert "1 polygon became a polygon of one ring (1 item)" in fidelity.lines()
 
 
 def test_obb_keeps_angles():
@@ -464,10 +466,29 @@ def test_obb_keeps_angles():
         for box in [
             *((30, 20, 20, 10, 30), (30, 20, 20, 10, 330)),
             *((2.5, 4, 3, 4, 0), (25.25, 18, 29.5, 25.5, 0)),
+            (7.0634760998, 3.000946522, 11.4918449343, 5.5691666872, 44.1185960085),
         ]
     ]
     assert all(note.derived == {} for note in item.annotations)
-    assert fidelity.dropped == {"polygon": 1}
+    assert fidelity.dropped == {}
+    assert fidelity.converted == {("bbox", "rotated_bbox"): 1, ("polygon", "rotated_bbox"): 2}
+
+
+def test_obb_has_a_box_around_any_shape():
+    notes = [
+        bitmap((3, 4, 20, 30)).with_(label="cat"),
+        Polygon([[RING, HOLE], [[50.0, 8.0, 60.0, 8.0, 60.0, 20.0]]], label="dog", group=1),
+        Points([55.0, 9.0, 56.0, 12.0], label="dog", group=1),
+        Ellipse(30.0, 20.0, 8.0, 4.0, 30.0, label="cat"),
+    ]
+    (item,), fidelity = back(one(*notes), "obb")
+    assert [note.geometry for note in item.annotations] == [
+        pytest.approx(box, abs=1e-6)
+        for box in [(11.5, 17, 17, 26, 0), (35.25, 18, 49.5, 25.5, 0), (30, 20, 16, 8, 30)]
+    ]
+    assert fidelity.dropped == {}
+    assert fidelity.merged == {"points": 1}
+    assert fidelity.vanished() == []
 
 
 PERSON = Labels([Category(name="person", keypoints=("nose", "left eye", "right eye")), "dog"])
@@ -580,7 +601,7 @@ def test_classify_keeps_ids_and_several_labels_in_a_listing():
     items = [
         image_item("x/1", "train", Label(label="cat"), Label(label="dog"), seed=1),
         image_item("cat/2", "train", Label(label="cat"), seed=2),
-        image_item("3", "train", seed=3),
+        image_item("3", "train", seed=3).with_(annotated=None),
         image_item("4", "val", Label(label="a/b"), seed=4),
     ]
     data = Dataset.from_items(items, ["cat", "dog", "a/b"])
@@ -633,3 +654,15 @@ def test_a_bad_listing_is_refused(text, why):
 def test_masks_need_no_pixels_to_be_boxes():
     (item,), _ = back(one(Mask((48, 64), bitmap((3, 4, 20, 30)).counts, label="cat")), "detect")
     assert item.annotations[0].geometry == pytest.approx((3, 4, 17, 26))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_labels_behind_a_link_are_no_missing_labels(tmp_path):
+    (tmp_path / "yl" / "images" / "train").mkdir(parents=True)
+    (tmp_path / "yl" / "labels").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "yl" / "labels" / "train").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "yl" / "data.yaml").write_text("train: images/train\nnames: [cat]\n")
+    for place in (tmp_path / "yl", tmp_path / "yl" / "data.yaml"):
+        with pytest.raises(FormatError, match="train: is a symbolic link"):
+            list(formats.read(open_source(place), formats.find("yolo_detect")))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dvcs.errors import FormatError, NotADataset
 from dvcs.files import Source
 from dvcs.formats._coco.records import TASKS, standard_name
-from dvcs.names import simple_name
+from dvcs.names import quote, simple_name
 
 PEEK = 1 << 16
 MANY = 500
@@ -151,6 +151,7 @@ class ImageFinder:
     def __init__(self, source: Source, place: Place) -> None:
         self._source = source
         self._subset = place.subset
+        source.tolerant = True
         self._any = bool(source.images or source.refused)
         self._folders = _folders(source, place) if self._any else []
         self._by_name: dict[str, list[str]] | None = None
@@ -163,7 +164,11 @@ class ImageFinder:
             path = f"{folder}/{name}" if folder else name
             if path in self._source:
                 return path
-        return self._source.image(name, folders=self._folders) or self._elsewhere(name)
+        found = self._source.image(name, folders=self._folders) or self._elsewhere(name)
+        if found is None and self._source.refused:
+            first = min(self._source.refused)
+            self._source.note(f"images were not found, and '{first}' beside them cannot be read")
+        return found
 
     def _elsewhere(self, name: str) -> str | None:
         """Return the only image anywhere that is called so; of several the one of the subset."""
@@ -190,6 +195,7 @@ def _folders(source: Source, place: Place) -> list[str]:
     for base in dict.fromkeys((above, beside, "")):
         root = f"{base}/" if base else ""
         wanted += [
+            f"{root}images/{quote(subset)}",
             f"{root}images/{subset}",
             f"{root}{subset}/images",
             f"{root}{subset}",

@@ -7,12 +7,10 @@ are a linked list in two arrays, because they may stand anywhere in the file.
 """
 
 import codecs
-import gc
 import mmap
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import lt
@@ -26,6 +24,7 @@ from dvcs.files import Source
 from dvcs.files.source import json_error
 from dvcs.formats._coco.records import HEAD, IMAGE_HEAD, OBJECT, UNREADABLE, Head, Id, said
 from dvcs.names import item_id
+from dvcs.streams import collector_off
 
 
 class Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,18 +100,6 @@ class Index:
             self.buffer.madvise(mmap.MADV_DONTNEED)
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Switch the cyclic garbage collector off: it would look at a million records in vain."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def read_index(source: Source, path: str, strip_prefix: str = "") -> Index:
     """
     Take a file apart. Raises FormatError where it is not JSON of COCO's outline.
@@ -121,7 +108,7 @@ def read_index(source: Source, path: str, strip_prefix: str = "") -> Index:
     """
     buffer = source.buffer(path)
     data = bytes(buffer[3:]) if buffer[:3] == codecs.BOM_UTF8 else buffer
-    with _no_collection():
+    with collector_off():
         try:
             index = _taken_apart(data)
         except UNREADABLE as error:

@@ -1,7 +1,7 @@
 """Painting the segments of an item into one panoptic picture: the reverse of `panoptic.py`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dvcs.formats._coco.fields import NOTHING
 from dvcs.formats._coco.panoptic import MOST, Painted, picture_name
@@ -9,6 +9,9 @@ from dvcs.formats._coco.parse import CROWD, Instance
 from dvcs.formats._coco.records import NAME, NOTES, Id
 from dvcs.formats._coco.shapes import as_mask
 from dvcs.model import Annotation, Item, Mask
+
+if TYPE_CHECKING:
+    from dvcs.geometry.painting import Canvas
 
 
 def painted(
@@ -23,21 +26,17 @@ def painted(
     """
     import numpy as np
 
-    from dvcs.geometry import masks
-    from dvcs.media.pixels import encode
+    from dvcs.geometry import painting
 
     shapes = [as_mask(one.shape, item) for one in segments]
     numbers = _numbers(shapes)
     size = shapes[0].size
-    picture = np.zeros(size, np.uint32)
-    areas: dict[int, int] = {}
-    for shape, number in sorted(zip(shapes, numbers, strict=True), key=lambda one: one[0].z_order):
-        bitmap = masks.decode(shape.size, shape.counts)[: size[0], : size[1]]
-        picture[: bitmap.shape[0], : bitmap.shape[1]][bitmap] = number
-        areas[number] = int(bitmap.sum())
-    covered = sum(int((picture == number).sum()) != area for number, area in areas.items())
-    image = np.stack([picture >> 16, picture >> 8 & 255, picture & 255], axis=2).astype(np.uint8)
-    seen = Painted(image)
+    order = sorted(range(len(shapes)), key=lambda at: shapes[at].z_order)
+    canvas = painting.paint([_within(shapes[at], size) for at in order])
+    colors = np.array([0, *(numbers[at] for at in order)], dtype=np.uint32)
+    values = colors[canvas.pixels[canvas.starts]]
+    first = np.diff(values, prepend=values[0] + 1) != 0  # what has the colour 0 is as no segment
+    seen = Painted(canvas.size, canvas.starts[first], values[first])
     rest: dict[str, Any] = {}
     infos = []
     for shape, number in zip(shapes, numbers, strict=True):
@@ -46,7 +45,39 @@ def painted(
         if not notes.get("unlisted"):
             infos.append(_info(shape, number, seen, ids))
     name = rest.get("file_name") or picture_name(item.file_name)
-    return {**rest, "file_name": name, "segments_info": infos}, encode(image, ".png"), covered
+    record = {**rest, "file_name": name, "segments_info": infos}
+    return record, _picture(canvas, colors), canvas.covered
+
+
+def _within(mask: Mask, size: tuple[int, int]) -> tuple[tuple[int, int], str]:
+    """Return a mask in a size: as it is, else cut off and filled up at the right and bottom."""
+    if tuple(mask.size) == tuple(size):
+        return mask.size, mask.counts
+    import numpy as np
+
+    from dvcs.geometry import masks
+
+    bitmap = masks.decode(mask.size, mask.counts)[: size[0], : size[1]]
+    pixels = np.zeros(size, dtype=np.bool_)
+    pixels[: bitmap.shape[0], : bitmap.shape[1]] = bitmap
+    return masks.encode(pixels)
+
+
+def _picture(canvas: "Canvas", colors: Any) -> bytes:
+    """Return a PNG in colours, the red one that of a number's lowest 8 bits."""
+    import numpy as np
+
+    from dvcs.media import png
+
+    height, width = canvas.size
+    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # each after its filter, 0
+    window = canvas.window
+    pixels = np.ascontiguousarray(canvas.rows[window])
+    for channel in range(3):
+        table = (colors >> 8 * channel & 255).astype(np.uint8)
+        if table.any():
+            rows[:, 1 + channel :: 3][window] = table[pixels]
+    return png.from_rows(rows, canvas.size, png.COLORS)
 
 
 def _numbers(shapes: list[Mask]) -> list[int]:

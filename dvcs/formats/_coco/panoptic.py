@@ -115,7 +115,7 @@ class PanopticParser:
                 hint=f"put it into '{self._folders[0]}'",
             )
         try:
-            return Painted(decode(self._source.bytes(path)))
+            return Painted.of_image(decode(self._source.bytes(path)))
         except DvcsError as error:
             raise FormatError(str(error), self._source.place(path), hint=error.hint) from None
 
@@ -180,7 +180,21 @@ def _nothing(painted: "Painted") -> Mask:
 class Painted:
     """The segments of a picture by id, cut out one by one."""
 
-    def __init__(self, image: Any) -> None:
+    def __init__(self, size: tuple[int, int], starts: Any, values: Any) -> None:
+        """Take the runs of equal pixels, column by column: where each begins, and its id."""
+        import numpy as np
+
+        self.size = size
+        ends = np.append(starts[1:], size[0] * size[1])
+        self._order = np.argsort(values, kind="stable")
+        self._starts, self._ends = starts[self._order], ends[self._order]
+        self._values = values[self._order]
+        self.ids: list[int] = np.unique(self._values).tolist()
+        self.taken: set[int] = set()
+
+    @classmethod
+    def of_image(cls, image: Any) -> "Painted":
+        """Return the segments of a picture as `dvcs.media.pixels.decode` gives it."""
         import numpy as np
 
         if image.dtype != np.uint8:
@@ -190,15 +204,9 @@ class Painted:
         else:
             blue, green, red = (image[:, :, n].astype(np.uint32) for n in range(3))
             numbers = red + (green << 8) + (blue << 16)
-        self.size = (int(image.shape[0]), int(image.shape[1]))
         flat = numbers.ravel(order="F")
         starts = np.flatnonzero(np.diff(flat, prepend=flat[0] + 1))
-        ends = np.append(starts[1:], flat.size)
-        self._order = np.argsort(flat[starts], kind="stable")
-        self._starts, self._ends = starts[self._order], ends[self._order]
-        self._values = flat[starts][self._order]
-        self.ids: list[int] = np.unique(self._values).tolist()
-        self.taken: set[int] = set()
+        return cls((int(image.shape[0]), int(image.shape[1])), starts, flat[starts])
 
     def take(self, id: int, *, empty: bool = False) -> tuple[str, float, list[float]]:
         """Return run lengths, area and box of a segment; `empty` leaves its pixels out."""

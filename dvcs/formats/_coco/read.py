@@ -58,7 +58,7 @@ def read(
     except TypeError as error:
         raise UsageError(
             f"the original category ids cannot be kept: {error}",
-            hint="leave out --keep-original-category-ids",
+            hint="leave out --keep-original-category-ids after the '--'",
         ) from None
     metadata = {NAME: {"files": opener.metadata(subsets)}}
     opened = [subsets]

@@ -16,7 +16,7 @@ from dvcs.formats import _xml
 from dvcs.formats._cvat.labels import read_labels
 from dvcs.formats._cvat.meta import Outline, Task, children, is_project, outline, said, tasks
 from dvcs.model import Category, Labels
-from dvcs.names import simple_name, strip_extension
+from dvcs.names import quote, simple_name, strip_extension, unquote
 
 PEEK = 4096
 TRIES = 5
@@ -177,6 +177,14 @@ def _undeclared(
     return [Category(name=name) for name in found]
 
 
+def file_of(subset: str) -> str:
+    """Return the name of a subset's file; quoted as `names.quote` does it, and `annotations`."""
+    stem = quote(subset)
+    if stem.lower() == STANDARD:
+        stem = f"%{ord(stem[0]):02X}{stem[1:]}"
+    return f"{stem}.xml"
+
+
 def _subset(source: Source, path: str, meta: Outline, *, alone: bool) -> str:
     stem = strip_extension(path.rpartition("/")[2])
     if stem.lower() == STANDARD:
@@ -186,7 +194,9 @@ def _subset(source: Source, path: str, meta: Outline, *, alone: bool) -> str:
         if name in ("", "default"):
             name = source.subset or "default" if alone else folder or "default"
     else:
-        name = stem
+        name = unquote(stem)
+        if file_of(name) != f"{stem}.xml":  # no name that we gave: its signs are its own
+            name = stem
     try:
         return simple_name(name, "subset")
     except UnsafeName as error:
@@ -201,10 +211,15 @@ def all_labels(documents: Sequence[Document]) -> Labels:
     return labels
 
 
+def image_folder_of(subset: str, *, project: bool) -> str:
+    """Return the usual folder of a subset's images, beside its file."""
+    return "images" if subset == "default" and not project else f"images/{quote(subset)}"
+
+
 def image_folder(source: Source, document: Document, subset: str) -> str | None:
     """Return where a subset's images are, where that is not the usual place; None if it is."""
     folders, base = source.folders, document.folder
-    usual = "images" if subset == "default" and not document.project else f"images/{subset}"
+    usual = image_folder_of(subset, project=document.project)
     if f"{base}{usual}" in folders:
         return None
     for folder in ("images", f"images/{subset}", subset):

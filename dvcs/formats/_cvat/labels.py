@@ -260,6 +260,7 @@ def _drawing(category: Category) -> str:
         f'<line x1="{spots[a][0]}" y1="{spots[a][1]}" x2="{spots[b][0]}" y2="{spots[b][1]}"'
         f' data-type="edge" data-node-from="{a + 1}" data-node-to="{b + 1}"></line>'
         for a, b in category.joints
+        if max(a, b) < count  # else they join what is not there
     ]
     circles = [
         f'<circle r="0.75" cx="{x}" cy="{y}" data-type="element node" data-element-id="{n}"'

@@ -15,7 +15,7 @@ from dvcs.errors import DvcsError, UnsafeName
 from dvcs.files import Source
 from dvcs.files.source import IMAGE_EXTENSIONS
 from dvcs.formats import _xml
-from dvcs.formats._cvat.find import Document
+from dvcs.formats._cvat.find import Document, image_folder_of
 from dvcs.formats._cvat.meta import NAME, check_span
 from dvcs.formats._cvat.shapes import Reader, track_name
 from dvcs.formats._xml import Element
@@ -197,7 +197,8 @@ class Walk:
         folders = self._folders.get(subset)
         if folders is None:
             base = self._document.folder
-            folders = [f"{base}images/{subset}", f"{base}images", f"{base}{subset}", base[:-1]]
+            usual = [image_folder_of(subset, project=True), f"images/{subset}", "images", subset]
+            folders = [*(f"{base}{folder}" for folder in dict.fromkeys(usual)), base[:-1]]
             self._folders[subset] = folders
         return self._source.image(name, folders=folders)
 

@@ -15,6 +15,7 @@ import msgspec
 
 from dvcs.files import Sink
 from dvcs.files.source import IMAGE_EXTENSIONS
+from dvcs.formats._cvat.find import file_of, image_folder_of
 from dvcs.formats._cvat.labels import label_records
 from dvcs.formats._cvat.meta import NAME, VERSION, Outline, Task, new_meta, tasks, write_outline
 from dvcs.formats._cvat.read import frame_name
@@ -22,7 +23,7 @@ from dvcs.formats._cvat.subset import Groups, Subset, is_frame
 from dvcs.formats._cvat.text import Shapes, rest_text
 from dvcs.formats._xml import Writer, quoted
 from dvcs.model import Category, Dataset, Item, Label
-from dvcs.names import extension, item_id, quote, strip_extension
+from dvcs.names import extension, item_id, strip_extension
 from dvcs.progress import track
 
 SPOOL = 1 << 24
@@ -116,7 +117,7 @@ class _Export:
             return projects[0]
         if subset == "default":
             return "annotations.xml"
-        return f"{quote(subset)}.xml"
+        return file_of(subset)
 
 
 class _File:
@@ -172,8 +173,7 @@ class _File:
         kept = self._about.get("images", {}).get(subset)
         if kept is not None:
             return f"{base}{kept}".rstrip("/")
-        plain = subset == "default" and not self._project
-        return f"{base}images" if plain else f"{base}images/{quote(subset)}"
+        return f"{base}{image_folder_of(subset, project=self._project)}"
 
     def _tasks(self, subset: str) -> list[Task]:
         found = tasks(self._about.get("meta", []), None)

@@ -251,6 +251,7 @@ def _rotated(writer: Writer, box: RotatedBbox, extra: Mapping[str, Any]) -> None
 
 def number(value: float) -> str:
     """Return a coordinate as the shortest text that reads back; whole ones without a point."""
+    value = float(value)  # callers of the API give whole numbers too
     if value.is_integer() and abs(value) < 1 << 53:
         return str(int(value))
     if not math.isfinite(value):

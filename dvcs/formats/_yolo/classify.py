@@ -30,7 +30,7 @@ from dvcs.formats._yolo.files import (
     make_labels,
     split,
 )
-from dvcs.formats._yolo.rows import NAME
+from dvcs.formats._yolo.numbers import NAME
 from dvcs.formats._yolo.settings import DATA, note_missing, settings, subset_key
 from dvcs.formats._yolo.write import image_extension
 from dvcs.model import Dataset, Item, Label

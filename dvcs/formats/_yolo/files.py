@@ -306,7 +306,8 @@ class Sizes:
             raise FormatError(
                 f"the size of its image is not known{broken}: coordinates are parts of it",
                 self._source.place(record.label or record.id),
-                hint="put the images there, or give the size of all with --image-size WIDTHxHEIGHT",
+                hint="put the images there, or say the size of all after a lone '--':"
+                " '-- --image-size WIDTHxHEIGHT'",
             )
         return size
 
@@ -317,7 +318,7 @@ def parse_size(text: str | None) -> Size | None:
         return None
     match = SIZE.fullmatch(text.strip())
     if match is None or not int(match[1]) or not int(match[2]):
-        raise UsageError(f"'{text}' is no image size", hint="say --image-size 640x480")
+        raise UsageError(f"'{text}' is no image size", hint="write '-- --image-size 640x480'")
     return Size(int(match[2]), int(match[1]))
 
 

@@ -71,7 +71,8 @@ class Layout:
             return read_names(self.source, self.names_file)
         raise NotADataset(
             f"'{self.source.name}' has label files, but nothing says what their indices mean",
-            hint="put a classes.txt there, a label a line, or name such a file with --labels-file",
+            hint="put a classes.txt there, a label a line, or name such a file after a lone '--':"
+            " '-- --labels-file FILE'",
         )
 
     def records(self) -> Iterator[Record | DvcsError]:
@@ -102,7 +103,8 @@ class Layout:
             raise FormatError(
                 "none of its folders and lists is there",
                 self.source.place(config.path),
-                hint="are these the settings of this dataset? name others with --config-file",
+                hint="are these the settings of this dataset? name others after a lone '--':"
+                " '-- --config-file FILE'",
             )
 
     def _texts(self, config: Config, key: str, node: Node) -> Iterator[str | DvcsError]:
@@ -314,7 +316,11 @@ def listed(files: Files, path: str, subset: str, ids: Ids) -> Iterator[Record | 
 
 def name_of(image: str, subset: str, base: str = "") -> str:
     """Return what a listed image is called within its subset, in a dataset in the folder `base`."""
-    parts = (image.removeprefix(f"{base}/") if base else image).split("/")
+    path = image.removeprefix(f"{base}/") if base else image
+    for folder in (f"obj_{subset}_data/", f"images/{subset}/"):  # a subset may be several folders
+        if path.startswith(folder):
+            return item_id(path.removeprefix(folder))
+    parts = path.split("/")
     at = next((n for n in range(len(parts) - 2, -1, -1) if parts[n].lower() == "images"), None)
     if at is None:
         # obj_train_data/ and the like; one folder is that of the images, as Darknet has it.

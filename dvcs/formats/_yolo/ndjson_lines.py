@@ -8,7 +8,8 @@ from dvcs.errors import FormatError, UnsafeName
 from dvcs.files import Source
 from dvcs.files.source import json_error
 from dvcs.formats._yolo.files import Ids, Record, Size, Sizes, checked_subset
-from dvcs.formats._yolo.rows import Reader, RowError, Task
+from dvcs.formats._yolo.numbers import RowError
+from dvcs.formats._yolo.rows import Reader, Task
 from dvcs.model import Annotation, Item, Label, Media, MediaFile
 from dvcs.names import extension, item_id
 

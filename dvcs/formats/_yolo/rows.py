@@ -8,19 +8,16 @@ A row of a YOLO label file as annotations, and back.
     x1 y1 x2 y2 x3 y3 x4 y4 name difficult   a rotated box in pixels (task obb, as in DOTA)
 
 Labels are indices, all else is in parts of the image's width and height. Nothing is rounded or
-cut on reading. Numbers are written with 10 significant digits: on an image of 10,000 pixels that
-is a millionth of a pixel.
-
-A rotated box is `RotatedBbox`; where four corners are no rectangle, to nine digits, it is the
-smallest one around them, and `derived["yolo"]["corners"]` has what the row says. A box that is
-exactly the extent of its keypoints is not an annotation of its own.
+cut on reading. How numbers are written says `numbers.py`, how corners become a rotated box
+`corners.py`. A box that is exactly the extent of its keypoints is not an annotation of its own.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Literal
 
+from dvcs.formats._yolo.corners import read_corners
+from dvcs.formats._yolo.numbers import NAME, RowError, checked, ring_numbers, scaled, spelt
 from dvcs.model import (
     ABSENT,
     VISIBLE,
@@ -35,18 +32,9 @@ Task = Literal["detect", "segment", "obb", "pose", "classify"]
 Fail = Callable[[str, int], None]
 """Takes what is wrong with a row, and its line."""
 
-NAME = "yolo"
-FORMS: dict[int, str] = {}
-"""How so many numbers are written."""
-SIX_DIGITS = 1e-6
-"""What most tools round to, in parts of the image."""
 DOTA_HEADERS = ("imagesource:", "gsd:")
 EXACT = 1e-9
 """Two numbers of rows that differ by less are the same: 10 digits are written."""
-
-
-class RowError(ValueError):
-    """A row is not what its task promises; the message says why."""
 
 
 class Reader:
@@ -146,18 +134,18 @@ class Reader:
         if count < 6:
             raise RowError(f"a row has a label and 4 or more numbers, not {count}")
         score = numbers.pop() if count % 2 else None
-        scaled = _scaled(numbers, height, width)
+        points = scaled(numbers, height, width)
         if self.task == "obb" and len(numbers) == 8:
-            box = _rotated(numbers, scaled, label, height, width)
+            box = read_corners(numbers, points, label, height, width)
             return [box if score is None else box.with_(score=score)]
-        return [Polygon([[scaled]], label=label, score=score)]
+        return [Polygon([[points]], label=label, score=score)]
 
     def _dota(self, parts: list[str], height: int, width: int) -> RotatedBbox:
         name = " ".join(parts[8:-1]) if len(parts) > 9 else parts[8]
         if name not in self._known:
             raise RowError(f"there is no label '{name}'")
-        scaled = [_number(part) for part in parts[:8]]
-        note = _rotated(ring_numbers(scaled, height, width), scaled, name, height, width)
+        points = [_number(part) for part in parts[:8]]
+        note = read_corners(ring_numbers(points, height, width), points, name, height, width)
         if len(parts) == 9:
             return note
         return note.with_(attributes={"difficult": _number(parts[-1]) != 0})
@@ -195,7 +183,7 @@ class Reader:
         height, width = size
         xs, ys = numbers[0::dims], numbers[1::dims]
         flat = [value for x, y in zip(xs, ys, strict=True) for value in (x * width, y * height)]
-        _checked(flat)
+        checked(flat)
         if dims == 2:
             return Points(flat, label=label) if any(flat) else None
         flags = numbers[2::3]
@@ -262,25 +250,11 @@ def _number(text: str) -> float:
     return number
 
 
-def _checked(numbers: list[float]) -> list[float]:
-    total = sum(numbers)
-    if total - total != 0 and not all(map(math.isfinite, numbers)):
-        raise RowError("a number is too large")
-    return numbers
-
-
-def _scaled(numbers: Sequence[float], height: int, width: int) -> list[float]:
-    scaled = [0.0] * len(numbers)
-    scaled[0::2] = [x * width for x in numbers[0::2]]
-    scaled[1::2] = [y * height for y in numbers[1::2]]
-    return _checked(scaled)
-
-
 def _box(
     numbers: Sequence[float], label: str, height: int, width: int, score: float | None
 ) -> Bbox:
     cx, cy, w, h = numbers[:4]
-    x, y, w, h = _checked(
+    x, y, w, h = checked(
         [(cx - w / 2) * width, (cy - h / 2) * height, w / 2 * 2 * width, h / 2 * 2 * height]
     )
     return Bbox(x, y, w, h, label=label, score=score)
@@ -295,111 +269,19 @@ def _extent(points: Points) -> tuple[float, float, float, float] | None:
     return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
 
 
-# -- rotated boxes -------------------------------------------------------------------------------
-
-
-def _rotated(
-    numbers: list[float], scaled: list[float], label: str, height: int, width: int
-) -> RotatedBbox:
-    note = rotated_box(scaled, label, SIX_DIGITS * max(height, width))
-    _checked(list(note.geometry))
-    back = corners(note)
-    exact = all(
-        abs(a - b) <= EXACT * size
-        for a, b, size in zip(back, scaled, (width, height) * 4, strict=True)
-    )
-    return note if exact else note.with_(derived={NAME: {"corners": numbers}})
-
-
-def rotated_box(points: Sequence[float], label: str, tolerance: float) -> RotatedBbox:
-    """
-    Return the rotated box of four corners in pixels, x1, y1, ...; w is the first side.
-
-    For the corners of a rectangle, each off by `tolerance` pixels at most, it is that rectangle,
-    else the smallest one around them. The angle is in [0, 360).
-    """
-    x1, y1, x2, y2, x3, y3, x4, y4 = points
-    # Opposite sides and the two diagonals of a rectangle are equal: average what rounding did.
-    ax, ay = (x2 - x1 + x3 - x4) / 2, (y2 - y1 + y3 - y4) / 2
-    bx, by = (x4 - x1 + x3 - x2) / 2, (y4 - y1 + y3 - y2) / 2
-    w, h = math.hypot(ax, ay), math.hypot(bx, by)
-    skew = math.hypot(x1 + x3 - x2 - x4, y1 + y3 - y2 - y4)
-    if skew <= 4 * tolerance and abs(ax * bx + ay * by) <= 2 * tolerance * (w + h):
-        # The longer side says the angle best, and both together better. Corners in the other order
-        # turn against the clock, but the rectangle is the same.
-        side = 1 if ax * by >= ay * bx else -1
-        angle = math.degrees(math.atan2(ay - side * bx, ax + side * by)) % 360
-        cx, cy = (x1 + x2 + x3 + x4) / 4, (y1 + y2 + y3 + y4) / 4
-        return RotatedBbox(cx, cy, w, h, 0.0 if angle == 360 else angle, label=label)
-    from dvcs.geometry import rotated
-
-    return RotatedBbox(*rotated.from_corners(points), label=label)
-
-
-def corners(box: RotatedBbox) -> list[float]:
-    """Return the corners of a rotated box, flat, clockwise as seen from the upper left one."""
-    turn = math.radians(box.angle)
-    cos, sin = _cos_sin(box.angle, turn)
-    ax, ay = cos * box.w / 2, sin * box.w / 2
-    bx, by = -sin * box.h / 2, cos * box.h / 2
-    return [
-        *(box.cx - ax - bx, box.cy - ay - by),
-        *(box.cx + ax - bx, box.cy + ay - by),
-        *(box.cx + ax + bx, box.cy + ay + by),
-        *(box.cx - ax + bx, box.cy - ay + by),
-    ]
-
-
-def _cos_sin(angle: float, turn: float) -> tuple[float, float]:
-    """Return cosine and sine, exact for quarter turns."""
-    exact = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
-    return exact.get(angle % 360) or (math.cos(turn), math.sin(turn))
-
-
 # -- writing -------------------------------------------------------------------------------------
 
 
 def row(index: int, numbers: Sequence[float], score: float | None = None) -> str:
     """Return a row of numbers in parts of the image."""
     values = numbers if score is None else [*numbers, score]
-    # The old way of formatting is twice as fast, and rows are most of an export's work.
-    form = FORMS.get(len(values))
-    if form is None:
-        form = FORMS[len(values)] = " ".join(["%.10g"] * len(values))
-    text = form % tuple(values)
-    if "e" in text or "-0" in text:
-        text = " ".join(map(_fixed, values))
-    return f"{index} {text}"
-
-
-def _fixed(value: float) -> str:
-    """Return a number without an exponent, which not every trainer reads."""
-    text = f"{value:.10g}"
-    if "e" in text:
-        text = f"{Decimal(text):f}"
-    return "0" if text == "-0" else text
+    return f"{index} {spelt(values)}"
 
 
 def box_numbers(note: Bbox, height: int, width: int) -> list[float]:
     """Return centre, width and height of a box in parts of the image."""
     w, h = note.w, note.h
     return [(note.x + w / 2) / width, (note.y + h / 2) / height, w / width, h / height]
-
-
-def ring_numbers(points: Sequence[float], height: int, width: int) -> list[float]:
-    """Return flat points in parts of the image."""
-    numbers = [0.0] * len(points)
-    numbers[0::2] = [x / width for x in points[0::2]]
-    numbers[1::2] = [y / height for y in points[1::2]]
-    return numbers
-
-
-def corner_numbers(note: RotatedBbox, height: int, width: int) -> list[float]:
-    """Return the corners of a rotated box: as its row said, where that is no rectangle."""
-    said = note.derived.get(NAME, {}).get("corners")
-    if isinstance(said, list) and len(said) == 8:
-        return said
-    return ring_numbers(corners(note), height, width)
 
 
 def pose_numbers(

@@ -7,7 +7,7 @@ from dvcs.errors import UsageError
 from dvcs.files import Sink
 from dvcs.formats._yolo.config import SETTINGS
 from dvcs.formats._yolo.files import VALIDATION
-from dvcs.formats._yolo.write import metadata
+from dvcs.formats._yolo.write import metadata, other_name
 from dvcs.formats._yolo.yaml import dump
 from dvcs.model import Dataset, Labels
 
@@ -21,9 +21,7 @@ def subset_key(subset: str, subsets: Container[str]) -> str:
     if subset in VALIDATION and not any(one in subsets for one in VALIDATION - {subset}):
         return "val"
     if subset in SETTINGS or subset == "<<":
-        raise UsageError(
-            f"data.yaml cannot have a subset '{subset}'", hint="rename it with map_subsets"
-        )
+        raise UsageError(f"data.yaml cannot have a subset '{subset}'", hint=other_name(subset))
     return subset
 
 

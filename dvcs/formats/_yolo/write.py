@@ -12,16 +12,10 @@ from typing import Any
 
 from dvcs.errors import DvcsError, UsageError
 from dvcs.files import Sink, image_size
+from dvcs.formats._yolo.corners import corner_numbers
 from dvcs.formats._yolo.files import META
-from dvcs.formats._yolo.rows import (
-    NAME,
-    Task,
-    box_numbers,
-    corner_numbers,
-    pose_numbers,
-    ring_numbers,
-    row,
-)
+from dvcs.formats._yolo.numbers import NAME, ring_numbers
+from dvcs.formats._yolo.rows import Task, box_numbers, pose_numbers, row
 from dvcs.model import Annotation, Bbox, Dataset, Item, Labels, Points, Polygon, RotatedBbox
 from dvcs.names import extension, item_id, simple_name, strip_extension
 
@@ -44,7 +38,7 @@ def numbered(labels: Labels, *, keep_ids: bool) -> dict[int, str]:
         if not isinstance(id, int) or not 0 <= id <= LARGEST_INDEX or id in found:
             raise UsageError(
                 f"the label '{label.name}' has the id {id!r}, which cannot be its index",
-                hint="leave out --keep-ids",
+                hint="leave out --keep-ids after the '--'",
             )
         found[id] = label.name
     taken = set(found.values())
@@ -54,6 +48,14 @@ def numbered(labels: Labels, *, keep_ids: bool) -> dict[int, str]:
             name += "_"
         found.setdefault(index, name)
     return dict(sorted(found.items()))
+
+
+def other_name(subset: str) -> str:
+    """Return the hint for a subset that a format cannot have."""
+    return (
+        "rename it where the dataset comes from, choose another format, or rename it in Python:"
+        f" dataset.transform('map_subsets', mapping={{'{subset}': 'NEW'}})"
+    )
 
 
 def checked_names(names: Mapping[int, str]) -> list[str]:
@@ -106,7 +108,7 @@ class Rows:
             raise DvcsError(
                 f"item '{item.id}': the size of its image is not known,"
                 " and YOLO's coordinates are parts of it",
-                hint="import it with its images, or leave it out with a filter",
+                hint="read it with its images, or choose a format that needs no sizes, like coco",
             )
         if self.task == "pose":
             return self._poses(item, *size)
