@@ -72,6 +72,7 @@ class Dataset(model.Dataset):
         save_media: bool = True,
         image_ext: str | None = None,
         update: bool = False,
+        force: bool = False,
         strict: bool = False,
         allow_loss: bool = False,
         convert_shapes: bool = True,
@@ -82,7 +83,8 @@ class Dataset(model.Dataset):
         Write the dataset to a folder (or a `.zip`); return what was converted and lost.
 
         Raises LossError with `strict` for any loss, and without `allow_loss` where all annotations
-        of a kind would vanish. Then nothing was written.
+        of a kind would vanish; DirtyWorkingCopy where an `update` would overwrite what was changed
+        by hand, without `force`. Then nothing was written.
         """
         from dvcs import formats
         from dvcs.formats._exporting import export
@@ -94,6 +96,7 @@ class Dataset(model.Dataset):
             save_media=save_media,
             image_ext=image_ext,
             update=update,
+            force=force,
             strict=strict,
             allow_loss=allow_loss,
             convert_shapes=convert_shapes,

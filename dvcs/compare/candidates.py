@@ -120,7 +120,9 @@ def _filled(note: Annotation, box: Box) -> float:
     ring = note.parts[0][0]
     xs, ys = ring[0::2], ring[1::2]
     twice = sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, xs[1:] + xs[:1], ys))
-    return float(min(abs(twice) / 2, box[2] * box[3]))  # a ring that crosses itself covers more
+    area = abs(twice) / 2
+    # A ring that crosses itself covers more than that; one that goes around several times, less.
+    return float(area) if area <= box[2] * box[3] else 0.0
 
 
 def _unlike(a: Box, area_a: float, b: Box, area_b: float, threshold: float) -> bool:

@@ -7,6 +7,7 @@ equal annotations counted, then their pairs; from there on everything streams, a
 bounded. A comparison with fewer changed items than that is decided on all of them.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -164,7 +165,8 @@ def is_rounding(old: Annotation, new: Annotation, decimals: int | None) -> bool:
         if getattr(old, "visibility", None) != getattr(new, "visibility", None):
             return False
         if not _all_near(before, after, decimals) and not (
-            old.kind == "bbox" and _all_near(_corners(before), _corners(after), decimals)
+            old.kind in _CORNERS
+            and _all_near(_CORNERS[old.kind](before), _CORNERS[old.kind](after), decimals)
         ):
             return False
     return _derived_near(old, new, decimals)
@@ -172,6 +174,18 @@ def is_rounding(old: Annotation, new: Annotation, decimals: int | None) -> bool:
 
 def _corners(boxes: list[list[float]]) -> list[list[float]]:
     return [[x, y, x + w, y + h] for x, y, w, h in boxes]
+
+
+def _turned(boxes: list[list[float]]) -> list[list[float]]:
+    """Return the corners: of a short side an angle says less than its digits."""
+    found = []
+    for cx, cy, w, h, angle in boxes:
+        ux, uy = math.cos(math.radians(angle)) / 2, math.sin(math.radians(angle)) / 2
+        found.append([cx - w * ux + h * uy, cy - w * uy - h * ux, cx + w * ux, cy + w * uy, w, h])
+    return found
+
+
+_CORNERS = {"bbox": _corners, "rotated_bbox": _turned}
 
 
 def _all_near(old: list[list[float]], new: list[list[float]], decimals: int | None) -> bool:

@@ -64,14 +64,15 @@ def files_below(
     Yield files by relative path; a link is followed to a file within the root `real` only.
 
     Those that are links are added to `links`. Raises FormatError for links that are not followed
-    and folders that cannot be listed; with `refused`, these are put there instead, by path.
+    and folders that cannot be listed; with `refused`, what is below the first folder of these is
+    put there instead, by path.
     """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         problem = FormatError(f"cannot be listed ({error.strerror})", folder)
-        if refused is None:
+        if refused is None or not prefix:
             raise problem from None
         refused[prefix[:-1]] = problem
         return

@@ -1,5 +1,5 @@
 """
-Writing a dataset's files: to a folder, a zip, or memory.
+Writing a dataset's files: what all sinks do; a zip, and memory. Folders are in `folder_sink.py`.
 
 A format writes paths with `/`, in any order; every path is checked. A folder is staged beside its
 target and moved there when all is written, so an error, Ctrl-C or a full disk leaves the target as
@@ -8,7 +8,6 @@ it was. The same calls make the same bytes.
 
 import io
 import os
-import shutil
 import zipfile
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -21,14 +20,14 @@ from typing import IO, Any, Self
 import msgspec
 
 from dvcs.errors import DvcsError, MissingObject, UnsafeName, UsageError
-from dvcs.files.origins import Copying, ListedOrigin, copy_file
 from dvcs.model import Item, Origin
-from dvcs.names import extension, fits_windows, item_id, portable_collisions, strip_extension
+from dvcs.names import extension, item_id, strip_extension
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can hold: members do not tell when they were written."""
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 Encoder = Callable[[bytes, str], bytes]
+Sum = tuple[int, int]
+"""Size and CRC-32 of a file."""
 
 
 class Sink(ABC):
@@ -57,6 +56,8 @@ class Sink(ABC):
         """Annotations, by kind, that the writer made one with others of their instance."""
         self.lost_fields: Counter[str] = Counter()
         """Fields that it could not write of some annotations, though of most it can."""
+        self.sums: dict[str, Sum] = {}
+        """What files other than media are, in sinks that keep account of it."""
         self._folders: set[str] = set()
 
     # What a kind of sink provides
@@ -71,6 +72,9 @@ class Sink(ABC):
     def _media(self, path: str, origin: Origin) -> None:
         self._write(path, origin.read())
 
+    def _wrote(self, path: str, data: bytes | None = None) -> None:  # noqa: B027 -- as above
+        """Keep account of a file other than media; `data` is what is in it, where that is known."""
+
     def _complete(self) -> None:  # noqa: B027 -- files in memory are visible at once
         """Make what was written visible."""
 
@@ -82,12 +86,16 @@ class Sink(ABC):
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
         """Write a file as a binary stream."""
-        with self._open(self._checked(path, media=False)) as file:
+        checked = self._checked(path, media=False)
+        with self._open(checked) as file:
             yield file
+        self._wrote(checked)
 
     def bytes(self, path: str, data: bytes) -> None:
         """Write a file."""
-        self._write(self._checked(path, media=False), data)
+        checked = self._checked(path, media=False)
+        self._write(checked, data)
+        self._wrote(checked, data)
 
     def text(self, path: str, text: str) -> None:
         """Write a text file as UTF-8."""
@@ -219,7 +227,7 @@ class ZipSink(Sink):
             raise UsageError(f"'{target}' exists", hint="choose another name, or use --update")
         target.parent.mkdir(parents=True, exist_ok=True)
         self._target = target
-        self._temp = _beside(target)
+        self._temp = beside(target)
         self._file = self._temp.open("wb")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED)
 
@@ -232,6 +240,11 @@ class ZipSink(Sink):
         buffer = io.BytesIO()
         yield buffer
         self._zip.writestr(info, buffer.getvalue())
+
+    def _wrote(self, path: str, data: bytes | None = None) -> None:
+        del data  # the archive's own account
+        info = self._zip.getinfo(path)
+        self.sums[path] = info.file_size, info.CRC
 
     def _complete(self) -> None:
         self._zip.close()
@@ -247,128 +260,9 @@ class ZipSink(Sink):
         self._temp.unlink(missing_ok=True)
 
 
-class FolderSink(Sink):
-    """
-    A folder, made new; or with `update`, brought up to date.
-
-    An update leaves files alone that would not change, and those that the sink knows nothing of;
-    `stale` are paths of an earlier export that go unless they are written again.
-    Raises UsageError where the target is a file, or a folder that is not empty without `update`.
-    """
-
-    def __init__(
-        self, target: Path, *, update: bool = False, stale: Iterable[str] = (), **options: Any
-    ) -> None:
-        super().__init__(**options)
-        self._target = target
-        self._stale = frozenset(stale)
-        self.changed: list[str] = []
-        """The paths that an update wrote or removed."""
-        if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise UsageError(f"'{target}' is not a folder", hint="choose another place")
-        if not update and target.exists() and any(target.iterdir()):
-            raise UsageError(
-                f"'{target}' is not empty",
-                hint="choose another folder, or bring an earlier export up to date with --update",
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._stage = _beside(target)
-        self._stage.mkdir()
-        self._made: set[str] = {""}
-
-    def _staged(self, path: str) -> str:
-        if os.name == "nt" and not fits_windows(path):
-            raise UnsafeName(f"Windows cannot hold a file called '{path}'", hint="rename the item")
-        folder = path.rpartition("/")[0]
-        if folder not in self._made:
-            (self._stage / folder).mkdir(parents=True, exist_ok=True)
-            self._made.add(folder)
-        return f"{self._stage}/{path}"
-
-    @contextmanager
-    def _open(self, path: str) -> Iterator[IO[bytes]]:
-        with Path(self._staged(path)).open("xb", buffering=1 << 20) as file:
-            yield file
-
-    def _write(self, path: str, data: bytes) -> None:
-        # Formats of a file an image write thousands of them: a file object each costs as much again
-        # as the three system calls, more where these are slow.
-        descriptor = os.open(self._staged(path), NEW_FILE, 0o666)
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
-        finally:
-            os.close(descriptor)
-
-    def _media(self, path: str, origin: Origin) -> None:
-        staged = self._staged(path)
-        if isinstance(origin, ListedOrigin):
-            copy_file(origin.file, staged, link=self.link)
-        elif isinstance(origin, Copying):
-            origin.copy_to(Path(staged), link=self.link)
-        elif origin.path is not None:
-            copy_file(origin.path, staged, link=self.link)
-        else:
-            self._write(path, origin.read())
-
-    def _complete(self) -> None:
-        self._refuse_collisions()
-        if not self._target.exists() or not any(self._target.iterdir()):
-            if self._target.exists():
-                self._target.rmdir()
-            self._stage.rename(self._target)
-            self.changed = list(self.written)
-            return
-        stale = sorted(map(item_id, self._stale - self.written.keys()))
-        for path in (*self.written, *stale):  # all of them, before the first is touched
-            _check_free(self._target, path)
-        for path in self.written:
-            self._place(path)
-        for path in stale:
-            if (self._target / path).is_file():
-                (self._target / path).unlink()
-                self.changed.append(path)
-        shutil.rmtree(self._stage)
-
-    def _place(self, path: str) -> None:
-        staged, target = self._stage / path, self._target / path
-        if target.is_file() and not target.is_symlink() and _same(staged, target):
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged.replace(target)
-        self.changed.append(path)
-
-    def _refuse_collisions(self) -> None:
-        pairs = portable_collisions(list(self.written))
-        if not pairs or not _folds_case(self._stage):
-            return
-        first, second = pairs[0]
-        raise UnsafeName(
-            f"this disk cannot tell '{first}' from '{second}'"
-            + (f" ({len(pairs)} such pairs)" if len(pairs) > 1 else ""),
-            hint="rename one of them, or export to a disk that keeps letter case",
-        )
-
-    def abandon(self) -> None:
-        shutil.rmtree(self._stage, ignore_errors=True)
-
-
-def _beside(target: Path) -> Path:
+def beside(target: Path) -> Path:
+    """Return a free name beside a target, for what is to become it."""
     return target.parent / f".{target.name}.dvcs-{os.getpid()}-{os.urandom(4).hex()}"
-
-
-def _check_free(root: Path, path: str) -> None:
-    """Raise UnsafeName where a file below a folder would go through a link, or replace a folder."""
-    here = root
-    for part in path.split("/")[:-1]:
-        here /= part
-        if here.is_symlink():
-            raise UnsafeName(f"'{here}' is a symbolic link", hint="replace it by a folder")
-        if here.is_file():
-            raise UnsafeName(f"'{here}' is a file, not a folder", hint="move it away")
-    if (root / path).is_dir():
-        raise UnsafeName(f"'{root / path}' is a folder, not a file", hint="move it away")
 
 
 def _extension_of(item: Item, index: int) -> str:
@@ -376,21 +270,3 @@ def _extension_of(item: Item, index: int) -> str:
         return ""
     file = item.media.files[index]
     return file.ext or extension(file.name or "")
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as a, other.open("rb") as b:
-        while chunk := a.read(1 << 20):
-            if chunk != b.read(len(chunk)):
-                return False
-    return True
-
-
-def _folds_case(folder: Path) -> bool:
-    probe = folder / ".dvcs-case"
-    probe.touch()
-    folded = (folder / ".DVCS-CASE").exists()
-    probe.unlink()
-    return folded

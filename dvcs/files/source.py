@@ -81,8 +81,14 @@ class Source(ABC):
         self.errors: list[DvcsError] = []
         self.notes: Counter[str] = Counter()
         """What was odd but harmless, by message, counted."""
+        self.tolerant = False
+        """
+        Whether what cannot be read matters only to who asks for it by name (`in`, `image`): for
+        formats whose one file, the one that the user named, tells all others. Else, a folder that
+        is not listed whole is an error.
+        """
         self.refused: dict[str, FormatError] = {}
-        """What lies beside a file that the user named and cannot be read: links out, mostly."""
+        """Links out and folders that cannot be listed, where they were tolerated."""
 
     # What a kind of source provides
 
@@ -138,7 +144,8 @@ class Source(ABC):
     def folders(self) -> frozenset[str]:
         """All folders that have a file in or below them."""
         found: set[str] = set()
-        for path in chain(self.paths, self.refused):
+        # What was refused may have been a folder.
+        for path in chain(self.paths, (f"{one}/" for one in self.refused)):
             folder = path.rpartition("/")[0]
             while folder and folder not in found:
                 found.add(folder)
@@ -240,9 +247,20 @@ class Source(ABC):
         wanted = str(relative_path(path))
         tried = [f"{folder}/{wanted}" if folder else wanted for folder in folders]
         exact = next((one for one in tried if one in self._known), None)
-        return exact or next(
+        found = exact or next(
             (found for one in tried if (found := self.images.get(strip_extension(one)))), None
         )
+        if found is None and self.refused:
+            for one in tried:
+                self.refuse(one)
+        return found
+
+    def refuse(self, path: str) -> None:
+        """Raise what kept a path, or a folder above it, from being read."""
+        while path and self.refused:
+            if path in self.refused:
+                raise self.refused[path]
+            path = path.rpartition("/")[0]
 
     # Bad records
 
@@ -287,16 +305,18 @@ class FolderSource(Source):
         self._links: set[str] = set()
 
     def _list(self) -> Iterator[str]:
-        refused = self.refused if self.focus is not None else None
+        refused = self.refused if self.tolerant and self.focus is not None else None
         yield from files_below(self.root, "", self._real, self._links, refused)
 
     def __contains__(self, path: object) -> bool:
         # A user who names one file in a folder of thousands need not wait for a listing.
         if self.focus is not None and "_known" not in self.__dict__:
             return isinstance(path, str) and self.local(path) is not None
-        if path in self.refused:
-            raise self.refused[str(path)]
-        return path in self._known
+        if path in self._known:
+            return True
+        if isinstance(path, str):
+            self.refuse(path)
+        return False
 
     def _read(self, path: str) -> bytes:
         if NOT_LINK and "paths" in self.__dict__ and path in self._known:

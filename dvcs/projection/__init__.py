@@ -12,16 +12,19 @@ what becomes of it.
 
 from dvcs.projection.edits import Applied, Conflict, Rule, apply_edits
 from dvcs.projection.labels import edited_labels
-from dvcs.projection.mappings import edited_mapping
+from dvcs.projection.mappings import edited_mapping, same_numbers
 from dvcs.projection.shapes import followed, shown_as
+from dvcs.projection.tracks import Tracks
 
 __all__ = [
     "Applied",
     "Conflict",
     "Rule",
+    "Tracks",
     "apply_edits",
     "edited_labels",
     "edited_mapping",
     "followed",
+    "same_numbers",
     "shown_as",
 ]

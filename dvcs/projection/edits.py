@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dvcs.compare import IdTrust, Pair, key, pair_annotations, same
+from dvcs.compare import IdTrust, Pair, is_rounding, key, pair_annotations, same
 from dvcs.model import Annotation, Item
-from dvcs.projection.mappings import edited_mapping, edited_value
+from dvcs.projection.mappings import edited_mapping, edited_value, same_numbers, unnumbered
 from dvcs.projection.media import edited_media
 from dvcs.projection.shapes import followed, shown_as, with_shape
 
 Rule = Literal["refuse", "edited", "kept"]
 """What becomes of a conflict: told, and nothing done; the edited shape wins; the full one stays."""
 SHARED = ("label", "score", "track", "z_order")
+GROUPS = frozenset({"group_id"})
 
 
 class Conflict(NamedTuple):
@@ -79,8 +80,9 @@ class _Notes:
         """Return the full annotations with the edits."""
         if not self.shown and not self.edited:
             return self.full
-        pairs = pair_annotations(self.shown, self.edited, ids=self.ids, size=self.size)
-        if _nothing_changed(self.shown, self.edited, pairs):
+        shown, edited = _unnumbered(self.shown), _unnumbered(self.edited)
+        pairs = pair_annotations(shown, edited, ids=self.ids, size=self.size)
+        if _nothing_changed(shown, edited, pairs):
             return self.full
         full_of = shown_as(self.full, self.shown, size=self.size)
         pieces: dict[int, list[int]] = {}
@@ -123,7 +125,9 @@ class _Notes:
     # Changed
 
     def _edit(self, p: int, e: int, f: int, pieces: dict[int, list[int]]) -> None:
-        shown, edited, note = self.shown[p], self.edited[e], self.now[f]
+        shown, note = self.shown[p], self.now[f]
+        edited = self.edited[e]
+        edited = edited.with_(extra=same_numbers(shown.extra, edited.extra))
         if note is None or (shown.kind == edited.kind and key(shown) == key(edited)):
             return
         changes: dict[str, Any] = {
@@ -140,11 +144,7 @@ class _Notes:
         if "label" in changes:
             self._relabel_instance(f, note.label, changes["label"], pieces)
         note = note.with_(**changes) if changes else note
-        if (
-            shown.kind != edited.kind
-            or shown.geometry != edited.geometry
-            or not same(shown.derived, edited.derived)
-        ):
+        if not is_rounding(shown, edited, None):  # what is nearer no format writes differently
             note = self._reshaped(f, note, shown, edited, alone=len(pieces[f]) == 1)
         self.now[f] = note
 
@@ -202,7 +202,9 @@ class _Notes:
                 continue
             group = self.edited[e].group
             new = numbers.setdefault(group, top + len(numbers) + 1) if group and now else 0
-            self.now[full_of[p]] = note.with_(group=new)
+            # The number that a file gave to the old group is none of the new one.
+            extra = unnumbered(note.extra, GROUPS) if new else note.extra
+            self.now[full_of[p]] = note.with_(group=new, extra=extra)
 
     def _add(self, pairs: list[Pair], full_of: dict[int, int]) -> None:
         new = [pair.new for pair in pairs if pair.old is None and pair.new is not None]
@@ -242,6 +244,11 @@ class _Notes:
 
 def _size(item: Item) -> tuple[int, int] | None:
     return None if item.media is None else item.media.size
+
+
+def _unnumbered(notes: Sequence[Annotation]) -> list[Annotation]:
+    """Return annotations without what only numbers them in a file."""
+    return [note.with_(extra=unnumbered(note.extra)) if note.extra else note for note in notes]
 
 
 def _nothing_changed(

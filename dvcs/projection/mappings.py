@@ -5,6 +5,9 @@ from typing import Any
 
 from dvcs.compare import same
 
+NUMBERS = frozenset({"id", "group_id", "task_id"})
+"""What a file numbers, in a format's own record: a tool that writes it anew gives other numbers."""
+
 
 def edited_value(full: Any, shown: Any, edited: Any) -> Any:
     """Return an edited value where somebody edited it, else the full one; None says nothing."""
@@ -27,4 +30,27 @@ def edited_mapping(
                 result[name] = edited_mapping(*values, depth=depth - 1)  # type: ignore[arg-type]
             else:
                 result[name] = edited[name]
+    return result
+
+
+def unnumbered(extra: Mapping[str, Any], numbers: frozenset[str] = NUMBERS) -> Mapping[str, Any]:
+    """Return an `extra` without the numbers in the records of formats."""
+    if not any(isinstance(one, Mapping) and numbers & one.keys() for one in extra.values()):
+        return extra
+    return {
+        name: {key: value for key, value in record.items() if key not in numbers}
+        if isinstance(record, Mapping)
+        else record
+        for name, record in extra.items()
+    }
+
+
+def same_numbers(shown: Mapping[str, Any], edited: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an edited `extra` with the numbers that were shown where it has others."""
+    result = dict(edited)
+    for name, record in shown.items():
+        other = edited.get(name)
+        if isinstance(record, Mapping) and isinstance(other, Mapping):
+            numbers = {key: record[key] for key in NUMBERS & record.keys() & other.keys()}
+            result[name] = {**other, **numbers}
     return result

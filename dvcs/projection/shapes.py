@@ -1,9 +1,11 @@
 """Which full annotation a shown one stands for, and whether its shape can follow an edit."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from dvcs.compare import bounds, is_rounding, pair_annotations, similarity
+from dvcs.convert import convert
 from dvcs.model import KINDS, Annotation, Bbox, Polygon, RotatedBbox
 from dvcs.projection.mappings import edited_mapping
 
@@ -11,6 +13,8 @@ SIMPLE = frozenset({"bbox", "rotated_bbox", "ellipse", "label", "caption", "cubo
 """Kinds that say nothing beyond their few numbers: an edited one replaces a full one."""
 SURE = 0.5
 """Similarity from which an equal id means the same annotation."""
+MADE = 0.99
+"""Similarity from which a shown annotation is what a full one is converted to."""
 LOOSE = 0.1
 """Similarity from which a shown annotation may be a full one: it is one of them for certain."""
 DECIMALS = (None, 3, 2, 1, 0)
@@ -37,7 +41,8 @@ def shown_as(
             found[pair.new] = pair.old
     for at, note in enumerate(shown):
         if at not in found:
-            owner = _owner(full, note)
+            owner = _made_from(full, note, set(found.values()), size)
+            owner = _owner(full, note) if owner is None else owner
             if owner is not None:
                 found[at] = owner
     return found
@@ -58,6 +63,21 @@ def _by_id(
             return None
         found[at] = f
     return found
+
+
+def _made_from(
+    full: Sequence[Annotation],
+    note: Annotation,
+    taken: AbstractSet[int],
+    size: tuple[int, int] | None,
+) -> int | None:
+    """Return the full annotation that a conversion makes the shown one of: a thin shape's box."""
+    for at, one in enumerate(full):
+        if at not in taken and one.label == note.label:
+            made = convert(one, note.kind, size) or ()
+            if any(similarity(new, note, size) >= MADE for new in made):
+                return at
+    return None
 
 
 def _owner(full: Sequence[Annotation], note: Annotation) -> int | None:

@@ -241,7 +241,11 @@ class Repository:
         take_ids: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> Committed:
-        """Import a dataset on disk, or in memory, as a source; see `importing.run`."""
+        """
+        Import a dataset on disk, or in memory, as a source, as it is; see `importing.run`.
+
+        `working.onto.import_onto` takes just the edits of an export.
+        """
         from dvcs.repository import importing
 
         request = importing.Request(

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvcs import formats
-from dvcs.errors import MissingObject, NotADataset, RevisionNotFound
+from dvcs.errors import MissingObject, NotADataset, RevisionNotFound, UsageError
 from dvcs.files import MemorySink, open_source
+from dvcs.files.folders import real_path
 from dvcs.files.source import STAMP
 from dvcs.formats._exporting import Exported, Stamp, export, read_stamp
 from dvcs.model import Dataset
 from dvcs.repository.snapshot import join
+from dvcs.repository.working import copies
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -39,8 +41,10 @@ def export_revision(
     Export a revision (or one source of it); `how` is as for `formats._exporting.export`.
 
     The format is the source's own where none is named. Raises RevisionNotFound, UnknownName,
-    LossError, UsageError.
+    LossError, DirtyWorkingCopy, and UsageError, as for an update of a working copy.
     """
+    if how.get("update"):
+        _refuse_copy(repo, target)
     oid, source = repo.parse(revision)
     dataset = repo.dataset(revision)
     name = format or dataset.format
@@ -48,6 +52,17 @@ def export_revision(
         raise NotADataset("the revision has no format of its own", hint="name one with --format")
     stamp = Stamp(revision=oid.hex(), source=source or "")
     return export(dataset, formats.find(name), target, stamp=stamp, options=options or {}, **how)
+
+
+def _refuse_copy(repo: "Repository", target: Path) -> None:
+    """Raise UsageError where a folder is a working copy: that is compared with its own commit."""
+    there = real_path(target)
+    for copy in copies.load(repo.layout).values():
+        if real_path(copy.folder(repo.root)) == there:
+            raise UsageError(
+                f"'{target}' is the working copy of '{copy.source}'",
+                hint="'dvcs checkout' and 'dvcs restore' bring it up to date",
+            )
 
 
 def identify(repo: "Repository", path: Path) -> Identified:
@@ -65,8 +80,9 @@ def identify(repo: "Repository", path: Path) -> Identified:
             hint="import it with --onto REV, if you know what it was made from",
         )
     dataset = stamped_dataset(repo, stamp)
-    sink = MemorySink(save_media=True)
-    formats.write(dataset, formats.find(stamp.format), sink, **stamp.options)
+    sink = MemorySink(save_media=True, image_ext=stamp.image_ext or None)
+    format = formats.find(stamp.format)
+    formats.write(dataset, format, sink, convert_shapes=stamp.convert_shapes, **stamp.options)
     with closing(open_source(path)) as source:
         here = set(source.paths)
         changed = [

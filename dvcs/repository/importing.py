@@ -88,7 +88,7 @@ def run(repo: "Repository", request: Request) -> Imported:
     from dvcs.repository.working import checkout
 
     name = simple_name(request.name or _default_name(request.data), "source")
-    elsewhere = not _is_copy(repo, name, request.data)
+    elsewhere = not is_copy(repo, name, request.data)
     if elsewhere and not request.dry_run:
         checkout.require_clean(repo, [name], doing="the import")
     with repo.gate.postponing():
@@ -98,7 +98,7 @@ def run(repo: "Repository", request: Request) -> Imported:
     return done
 
 
-def _is_copy(repo: "Repository", name: str, data: Any) -> bool:
+def is_copy(repo: "Repository", name: str, data: Any) -> bool:
     """Tell whether what is imported lies in the working copy of its source."""
     copy = copies.load(repo.layout).get(name)
     if copy is None or isinstance(data, Dataset):

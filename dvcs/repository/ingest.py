@@ -20,7 +20,7 @@ from dvcs.names import is_cut, item_id, quote, simple_name
 from dvcs.objects.items import encode_item, key_maps
 from dvcs.objects.media import MediaWriter, StoredMedia
 from dvcs.objects.packs import PackWriter
-from dvcs.repository.streaming import closed, collector_off
+from dvcs.streams import closed, collector_off
 
 if TYPE_CHECKING:
     from dvcs.media.headers import ImageHeader

@@ -19,7 +19,7 @@ from dvcs.files import (
     open_source,
 )
 from dvcs.files import (
-    sink as sink_module,
+    folder_sink as sink_module,
 )
 from dvcs.files.origins import copy_file
 from dvcs.model import Item, Media, MediaFile

@@ -496,10 +496,17 @@ def test_links_beside_the_one_file_that_is_meant_are_refused_when_they_are_named
     (tmp_path / "folder").symlink_to(tmp_path.parent)
     with pytest.raises(FormatError, match="leads out of the dataset"):
         _ = open_source(tmp_path).paths
+    with pytest.raises(FormatError, match="leads out of the dataset"):
+        _ = open_source(tmp_path / "one.json").paths
     source = open_source(tmp_path / "one.json")
+    source.tolerant = True
     assert source.paths == ("one.json", "picture.jpg")
     assert set(source.refused) == {"away.jpg", "folder"}
     assert "picture.jpg" in source
     assert "other.jpg" not in source
-    with pytest.raises(FormatError, match="leads out of the dataset"):
-        _ = "away.jpg" in source
+    assert source.image("other.jpg") is None
+    for path in ("away.jpg", "folder/below.jpg"):
+        with pytest.raises(FormatError, match="leads out of the dataset"):
+            _ = path in source
+        with pytest.raises(FormatError, match="leads out of the dataset"):
+            source.image(path)

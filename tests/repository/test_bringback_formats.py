@@ -17,7 +17,7 @@ import pytest
 from dvcs import formats
 from dvcs.errors import ConflictError, RepositoryError, UsageError
 from dvcs.formats._exporting import export
-from dvcs.model import Bbox, Dataset
+from dvcs.model import Bbox, Dataset, Item, Media, Polygon
 from dvcs.repository import Repository
 from dvcs.repository.importing import Request
 from dvcs.repository.working import checkout, worktree
@@ -524,3 +524,22 @@ def test_one_label_of_taco_is_one_change(format: str, tmp_path: Path):
     assert [note.id for note in after.annotations] == [
         note.id for note in item_of(repo, id, "HEAD~1").annotations
     ]
+
+
+def test_digits_that_no_format_means_are_no_edits(tmp_path: Path):
+    outlines = [
+        [[[10.0, 10.0, 40.0, 14.0, 38.0, 30.0, 9.0, 26.0]]],
+        [[[5.0, 40.0, 60.0, 40.5, 60.0, 40.75, 5.0, 40.25]]],  # of which the box is thin
+        [[[50.0, 3.0, 60.0, 5.0, 58.0, 9.0, 55.0, 12.0, 51.0, 8.0]]],
+    ]
+    notes = [Polygon(parts=one, label="cat", id=n) for n, one in enumerate(outlines, 1)]
+    item = Item("a", "train", Media(height=64, width=64), notes)
+    with Repository.init(tmp_path / "repo") as repo:
+        repo.import_dataset(Dataset.from_items([item]), name="pets")
+        export(Dataset.from_items([item]), formats.find("yolo_obb"), tmp_path / "out")
+        path = one_file(tmp_path / "out", "a.txt")
+        rows = [row.split() for row in path.read_text().splitlines()]
+        jitter = (" ".join([r[0], *(f"{float(x) + 2e-11:.12f}" for x in r[1:])]) for r in rows)
+        path.write_text("".join(f"{row}\n" for row in jitter))
+        request = Request(data=tmp_path / "out", format="yolo_obb", name="pets")
+        assert not import_onto(repo, request, "HEAD").committed.changed

@@ -1,12 +1,15 @@
 """Annotations that both sides have alike are not even decoded, and nothing is missed by that."""
 
+import gc
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dvcs.compare import IdTrust, Knowledge, compare_items
 from dvcs.compare.summary import item_report
-from dvcs.model import Bbox, Item, Label
+from dvcs.model import Bbox, Dataset, Item, Label
 from dvcs.objects.items import decode_item, encode_item
+from dvcs.repository import Repository
 from dvcs.repository.diffing import _without_common_lines
 from tests.test_merge_properties import canonical, edited, states
 
@@ -16,10 +19,17 @@ OTHER = Label(label="dog", id=10)
 DOG = CAT.with_(x=200.0, label="dog")
 
 
+def _with_few_ids(side: Item) -> Item:
+    notes = [note.with_(id=note.id % 3 + 1) for note in side.annotations]
+    return canonical(side.with_(annotations=notes))
+
+
 @st.composite
 def versions(draw):
     old = draw(states())
     new = draw(edited(old))
+    if draw(st.integers(0, 3)) == 0:  # ids that several annotations have
+        old, new = map(_with_few_ids, (old, new))
     if draw(st.integers(0, 3)) == 0:  # ids that say nothing
         anonymous = draw(st.sampled_from([old, new]))
         notes = [note.with_(id=0) for note in anonymous.annotations]
@@ -58,3 +68,15 @@ def test_what_belongs_together_stays_together():
     moved = encode_item(Item("i", annotations=[*pair, alone.with_(x=901.0)]))
     *_, count = _without_common_lines(old, moved)
     assert count == 2
+
+
+def test_who_gets_changes_keeps_the_garbage_collector(tmp_path):
+    with Repository.init(tmp_path / "r") as repo:
+        for version in range(2):
+            notes = [CAT.with_(id=1), DOG.with_(id=2, x=200.0 + version)]
+            items = [Item(str(n), annotations=notes) for n in range(200)]
+            repo.import_dataset(Dataset.from_items(items), name="a", mode=None)
+        changes = repo.diff("HEAD~1", "HEAD")
+        assert next(changes).status == "changed"
+        assert gc.isenabled()
+        assert sum(1 for _ in changes) == 199

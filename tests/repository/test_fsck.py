@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dvcs.model import Media, MediaFile
+from dvcs.errors import RepositoryError
+from dvcs.model import Item, Media, MediaFile, Raster
 from dvcs.repository import Repository
 from dvcs.repository.fsck import fsck
+from dvcs.repository.gc import collect
 from dvcs.repository.oplog import Move, change
 from dvcs.repository.refs import HEADS
 from dvcs.repository.sealing import sealed, unsealed
@@ -304,3 +306,45 @@ def test_fsck_changes_nothing_and_works_on_a_read_only_disk(repo: Repository, hi
     gone = {path.name for path in set(after) ^ set(before)}
     assert gone <= {"upkeep", "writers"}
     assert {p for p in before if after[p] != before[p]} <= {repo.layout.state}
+
+
+# -- large items ---------------------------------------------------------------------------------
+
+
+def rasters(repo: Repository, count: int) -> tuple[Item, list[str]]:
+    """Return an item with rasters whose files are stored now, and the hashes of these."""
+    with repo.media.writer() as writer:
+        held = [writer.add_bytes(png(n)) for n in range(count)]
+        writer.publish()
+    notes = [
+        Raster(id=n, meaning="depth", file=MediaFile(ext=".png", sha256=one.sha256, size=one.size))
+        for n, one in enumerate(held, 1)
+    ]
+    return Item(id="huge", subset="train", annotations=notes), [one.sha256 for one in held]
+
+
+@pytest.fixture
+def huge(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An item in several blobs, with rasters in each of them; return the hashes."""
+    monkeypatch.setattr("dvcs.objects.items.PART_LIMIT", 1000)
+    one, hashes = rasters(repo, 30)
+    commit(repo, [one, item("other")])
+    assert "huge.2.jsonl" in git(repo, "ls-tree", "-r", "--name-only", "HEAD")
+    return hashes
+
+
+def test_a_large_item_with_rasters_is_sound(repo: Repository, huge: list[str]):
+    check_sound(repo)
+    assert collect(repo, dry_run=False, keep_days=0.0).media == 0
+    assert all(one in repo.media for one in huge)
+
+
+def test_missing_media_of_any_part_of_an_item_name_the_item(repo: Repository, huge: list[str]):
+    for pack in (repo.layout.media / "packs").iterdir():
+        pack.unlink()
+    repo.media.refresh()
+    found = findings(repo)
+    assert {one.where for one in found} == {f"media {sha256}" for sha256 in huge}
+    assert {one.items for one in found} == {("a/train/huge",)}
+    with pytest.raises(RepositoryError, match="is missing"):
+        collect(repo, dry_run=False)

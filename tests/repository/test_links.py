@@ -119,6 +119,15 @@ def test_a_link_that_leads_nowhere_is_refused_too(sent: Path, tmp_path: Path):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("name", ["media", "objects"])
+def test_who_wants_another_disk_is_told_what_to_do(sent: Path, tmp_path: Path, name: str):
+    lead_away(sent / ".dvcs" / name, tmp_path / "disk")
+    with pytest.raises(RepositoryError) as caught:
+        Repository(sent)
+    assert "move the whole working folder to it and make that a link" in (caught.value.hint or "")
+    assert "mount --bind" in (caught.value.hint or "")
+
+
 def test_the_folder_itself_may_not_be_a_link(sent: Path, tmp_path: Path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".dvcs").symlink_to(sent / ".dvcs")

@@ -1,6 +1,8 @@
 """Patches: made in one repository, applied in another that shares no commit with it."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -13,14 +15,16 @@ from dvcs.errors import (
     DvcsError,
     FormatError,
     HookRefused,
+    RepositoryError,
     RevisionNotFound,
     UnsafeName,
     UsageError,
 )
-from dvcs.model import AttributeSpec, Caption, Category, Item, Labels, Media, MediaFile
+from dvcs.model import AttributeSpec, Caption, Category, Item, Labels, Media, MediaFile, Raster
 from dvcs.names import is_cut, quote
 from dvcs.objects.items import encode_item
-from dvcs.repository import Repository, hooks
+from dvcs.objects.media import MediaStore
+from dvcs.repository import Repository, absent, hooks, locks
 from dvcs.repository.editing import set_items
 from dvcs.repository.exporting import export_revision
 from dvcs.repository.fsck import fsck
@@ -254,6 +258,20 @@ def test_items_of_many_blobs_come_over(repo, other, monkeypatch):
     assert tree(other) == tree(repo)
 
 
+def test_all_media_of_items_of_many_blobs_are_told_and_noted(repo, other, monkeypatch):
+    monkeypatch.setattr("dvcs.objects.items.PART_LIMIT", 400)
+    hashes = [f"{n:064x}" for n in range(1, 30)]
+    files = [MediaFile(ext=".png", sha256=one, size=3) for one in hashes]
+    many = boxes(*(Raster(id=n, meaning="depth", file=file) for n, file in enumerate(files, 1)))
+    for one in (repo, other):
+        commit(one, items(1))
+    change_item(repo, many)
+    assert apply_patch(other, patch_of(repo), dry_run=True).absent == tuple(hashes)
+    assert apply_patch(other, patch_of(repo)).absent == tuple(hashes)
+    assert tree(other) == tree(repo)
+    assert missing(other) == [("note", "media", ("a/train/x",))]
+
+
 # -- where something else is here ----------------------------------------------------------------
 
 
@@ -483,6 +501,44 @@ def test_what_was_here_and_is_lost_is_damage_though_it_was_absent_once(lacking):
         path.unlink()
     repo.media.refresh()
     assert {severity for severity, *_ in missing(repo)} == {"error"}
+
+
+def lose_all_media(repo):
+    for path in (repo.layout.media / "packs").iterdir():
+        path.unlink()
+    repo.media.refresh()
+
+
+@pytest.mark.parametrize("look", [fsck, lambda repo: [collect(repo, dry_run=False)]])
+def test_what_came_in_with_somebody_who_was_killed_is_lost_when_it_is_lost(
+    lacking, look, monkeypatch
+):
+    repo, folder = lacking
+    with monkeypatch.context() as patch:
+        patch.setattr("dvcs.repository.absent.settle", lambda _: None)  # killed before it
+        run(repo, Request(data=folder / "v2", name="a"))
+    assert len(absent.known(repo.layout)) == 1
+    assert list(look(repo)) is not None
+    assert absent.known(repo.layout) == frozenset()
+    lose_all_media(repo)
+    assert {severity for severity, *_ in missing(repo)} == {"error"}
+    with pytest.raises(RepositoryError, match="is missing"):
+        collect(repo, dry_run=False)
+
+
+def test_what_comes_in_while_it_is_noted_leaves_the_list(lacking):
+    repo, folder = lacking
+    (repo.layout.state / "absent").unlink()
+    with Repository(repo.root) as other, ThreadPoolExecutor(1) as pool:
+        with locks.exclusive(repo.layout.lock):  # has looked, and will write what it saw
+            coming = pool.submit(run, other, Request(data=folder / "v2", name="a"))
+            while len(list(MediaStore(repo.layout.media))) < 4:
+                time.sleep(0.01)
+            repo.media.refresh()
+            lacks = next(iter(set(repo.media)))
+            absent._write(repo, frozenset([lacks]))
+        coming.result()
+    assert absent.known(repo.layout) == frozenset()
 
 
 def test_a_working_copy_follows_a_patch_whose_images_are_not_here(lacking):

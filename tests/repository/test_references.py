@@ -9,6 +9,7 @@ import pytest
 
 from dvcs.model import Media, MediaFile
 from dvcs.repository import Repository, importing, references, trust
+from dvcs.repository.exporting import export_revision
 from dvcs.repository.working.onto import import_onto
 from tests.repository.scenes import coco, commit, findings, item, png
 
@@ -111,6 +112,35 @@ def test_what_is_refused_is_not_even_looked_for(repo: Repository, tmp_path: Path
     finally:
         sys.setprofile(None)
     assert not {"stat", "lstat", "open", "readlink"} & set(seen), seen
+
+
+def test_names_that_are_too_long_are_of_no_file(repo: Repository, tmp_path: Path):
+    long = "x" * 5_000
+    repo.import_dataset(coco(tmp_path / "elsewhere", 2), name="b", media="reference")
+    allowed = str(tmp_path / "elsewhere" / "images" / "train")
+    names = (long, f"{long}/y.png", f"../{long}/y.png", f"{allowed}/{long}", "a/" * 2_500)
+    for n, url in enumerate(names):
+        refer(repo, url)
+        assert sorted(at_hand(repo)) == [False, True, True], url[:20]
+        done = export_revision(repo, "HEAD", tmp_path / f"out-{n}", format="coco")
+        assert done.fidelity.missing_media == 1
+        assert all(len(one) < 1_000 for one in told(repo))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can be another")
+def test_folders_that_cannot_be_entered_hold_no_file(repo: Repository):
+    closed = repo.root / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "x.png").write_bytes(png(1))
+    held = references.References(repo.layout)
+    assert held.find("closed/x.png") == closed / "x.png"
+    os.setegid(64_100)
+    os.seteuid(64_101)
+    try:
+        assert held.find("closed/x.png") is None
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def test_what_is_in_the_working_folder_is_read(repo: Repository):

@@ -52,6 +52,7 @@ def test_a_folder_covers_those_below_and_takes_their_place(repo: Repository, fol
 def test_what_was_allowed_can_be_taken_back(repo: Repository, folder: Path):
     trusted_hook(repo)
     trust.allow(repo.layout, [folder, folder.parent / "more"])
+    token = record(repo)["token"]
     with pytest.raises(UsageError, match=f"is not trusted itself, but '{folder}' is"):
         trust.disallow(repo.layout, [folder / "images"])
     trust.disallow(repo.layout, [folder])
@@ -60,7 +61,9 @@ def test_what_was_allowed_can_be_taken_back(repo: Repository, folder: Path):
         trust.disallow(repo.layout, [folder])
     trust.disallow(repo.layout, [folder.parent / "more"])
     trust.distrust(repo.layout, "hooks/pre-commit.py")
-    assert json.loads(trust.user_file().read_bytes())["repositories"] == {}
+    assert record(repo) == {"token": token}
+    trust.allow(repo.layout, [folder])
+    assert (repo.layout.state / trust.TOKENS).read_text() == f"{token}\n"
 
 
 def test_the_file_is_the_users_own(repo: Repository, folder: Path, home: Path):
@@ -133,6 +136,23 @@ def test_users_who_share_a_repository_decide_each_for_themselves(
         assert trust.folders(repo.layout) == ()
         trust.allow(repo.layout, [tmp_path / "b"])
         assert trust.folders(repo.layout) == (tmp_path / "b",)
+    assert trust.folders(repo.layout) == (folder,)
+
+
+def test_tokens_of_others_never_hide_what_is_decided_now(
+    repo: Repository, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = repo.layout.state / trust.TOKENS
+    path.write_text("".join(f"{n:032x}\n" for n in range(40_000)))
+    trust.allow(repo.layout, [folder])
+    assert trust.folders(repo.layout) == (folder,)
+    with path.open("a") as file:
+        file.writelines(f"{n:032x}\n" for n in range(30_000))
+    assert trust.folders(repo.layout) == (folder,)
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path / "container"))
+        trust.allow(repo.layout, [folder])
+        assert trust.folders(repo.layout) == (folder,)
     assert trust.folders(repo.layout) == (folder,)
 
 

@@ -21,7 +21,14 @@ from dvcs.model import Dataset, Item, Labels
 from dvcs.names import is_cut, quote, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
-from dvcs.projection import Rule, apply_edits, edited_labels, edited_mapping
+from dvcs.projection import (
+    Rule,
+    Tracks,
+    apply_edits,
+    edited_labels,
+    edited_mapping,
+    same_numbers,
+)
 from dvcs.repository.labels import with_known_keys
 from dvcs.repository.snapshot import Snapshot
 from dvcs.repository.working.difference import Difference, Edited, ItemConflict, relabelled
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 SAMPLE = 500
+TOOLS = frozenset({"cvat"})
+"""Formats whose record of a dataset is that of a tool's task: who made it, and when."""
 
 
 def difference(
@@ -73,12 +82,13 @@ class _Comparison:
         self.names = {subset: base.names(source, subset) for subset in base.sources[source].subsets}
         self.shown = self._shown_labels()
         hidden = [one for one in self.full if one.key not in {one.key for one in self.shown}]
-        known = self.shown.replaced((*_without_names(hidden, self.shown), *self.shown))
-        self.read = with_known_keys(known, dataset.labels)
+        self.known = self.shown.replaced((*_without_names(hidden, self.shown), *self.shown))
+        self.read = with_known_keys(self.known, dataset.labels)
         self.keys = key_maps(self.read)[0]
         self.rest: dict[Name, Item] = {}
         self.same: set[Name] = set()
         self.projected: dict[Name, Item] = {}
+        self.tracks = Tracks() if rendering.renumbered else None
         self.shown_metadata: Mapping[str, Any] | None = None
 
     def run(self, items: Iterable[Item]) -> Difference:
@@ -117,6 +127,8 @@ class _Comparison:
                 parts = encode_item(item, self.keys, keep_id=is_cut(quoted))
                 if b"".join(oid_of(Kind.BLOB, part) for part in parts) == held:
                     self.same.add(name)
+                    if self.tracks is not None:
+                        self.tracks.keep(item)
                     continue
             self.rest[name] = item
 
@@ -144,6 +156,14 @@ class _Comparison:
     def _labels(self, edited: list[Edited]) -> Labels:
         if self.read == self.shown:
             return self.full
+        if (
+            self.same
+            and not self.rendering.exact
+            and _attributes(self.read) - _attributes(self.shown)
+        ):
+            # Items that read as they are stored may be the ones that have them.
+            read = self._rendered({(s, n) for s, names in self.names.items() for n in names})
+            self.shown = self.shown if read is None else self._keyed_like_shown(read.dataset.labels)
         gone = {one.key for one in self.shown} - {one.key for one in self.read}
         keep = self._used(gone, edited) if gone else ()
         return edited_labels(self.full, self.shown, self.read, keep=keep)
@@ -176,8 +196,19 @@ class _Comparison:
             first = next(((s, n) for s, names in self.names.items() for n in names), None)
             found = self._rendered({first}) if first is not None else None
             shown = found.dataset.metadata if found is not None else read
+        if not self.rendering.exact:
+            hidden = {name for name in {*shown, *read} if self._of_files(name, shown)}
+            shown, read = (
+                {name: record for name, record in one.items() if name not in hidden}
+                for one in (shown, read)
+            )
         edited = edited_mapping(full, shown, read, depth=1)
         return None if edited == full else edited
+
+    def _of_files(self, name: str, shown: Mapping[str, Any]) -> bool:
+        """Tell whether a record says something of the files, and nothing of the dataset."""
+        by_tool = self.rendering.renumbered and name in TOOLS
+        return by_tool or (name in shown and name not in self.info.metadata)
 
     # The projection
 
@@ -204,12 +235,15 @@ class _Comparison:
         if read is None:
             return
         self.shown_metadata = read.dataset.metadata
-        keys = key_maps(self._keyed_like_shown(read.dataset.labels))[0]
+        labels = self._keyed_like_shown(read.dataset.labels)
+        if self.shown is not self.full:
+            self.shown = labels  # with the attributes that files declare because items have them
+        keys = key_maps(labels)[0]
         for name, item in read.items:
             self.projected[name] = relabelled(item, keys)
 
     def _keyed_like_shown(self, labels: Labels) -> Labels:
-        return with_known_keys(self.full if self.shown is self.full else self.shown, labels)
+        return with_known_keys(self.full if self.shown is self.full else self.known, labels)
 
     def _stored(self, wanted: set[Name]) -> Iterator[tuple[Name, Item]]:
         """Yield stored items, labels as keys."""
@@ -224,6 +258,7 @@ class _Comparison:
 
     def _match(self, left: set[Name]) -> tuple[list[Edited], list[ItemConflict]]:
         pairs, added, removed = self._pairs(left)
+        self._renumber(pairs)
         full = dict(self._stored({name for name, _ in pairs}))
         trust = self._trust(pairs)
         edited: list[Edited] = []
@@ -234,6 +269,10 @@ class _Comparison:
             before = full[old]
             if shown is None:
                 shown = Item(id=item.id, subset=item.subset)
+            if not self.rendering.exact:  # numbers in somebody's own files are their own
+                item = item.with_(extra=same_numbers(shown.extra, item.extra))
+            if _encoded_anew(before, self.rendering.image_ext):
+                item = item.with_(media=shown.media, origins=())
             target = self._target(old, new, shown)
             if target == old and _same_item(shown, item):
                 continue
@@ -310,6 +349,16 @@ class _Comparison:
             id = new[1]
         return subset, id
 
+    def _renumber(self, pairs: list[tuple[Name, Name]]) -> None:
+        """Give the tracks of what was read the numbers that the files showed."""
+        if self.tracks is None:
+            return
+        for old, new in pairs:
+            shown = self.projected.get(old)
+            if shown is not None and (_tracked(shown) or _tracked(self.rest[new])):
+                self.tracks.learn(shown, relabelled(self.rest[new], self.keys))
+        self.rest = {name: self.tracks.renumbered(item) for name, item in self.rest.items()}
+
     def _trust(self, pairs: list[tuple[Name, Name]]) -> IdTrust:
         """Learn whether the ids of annotations mean anything between what was shown and read."""
         trust = IdTrust(len(self.same), len(self.same))
@@ -330,6 +379,20 @@ def _same_item(one: Item, other: Item) -> bool:
         return encode_item(one) == encode_item(other)
     except DvcsError:
         return False
+
+
+def _encoded_anew(item: Item, ext: str) -> bool:
+    """Tell whether a format was given an item's image in another encoding than is stored."""
+    files = item.media.files if item.media is not None else ()
+    return bool(ext) and any(one.ext.lower() != ext.lower() for one in files)
+
+
+def _tracked(item: Item) -> bool:
+    return any(note.track is not None for note in item.annotations)
+
+
+def _attributes(labels: Labels) -> set[tuple[str, str]]:
+    return {(one.key, spec.name) for one in labels for spec in one.attributes}
 
 
 def _without_names(labels: list[Any], taken: Labels) -> list[Any]:

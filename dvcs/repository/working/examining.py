@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dvcs.errors import DirtyWorkingCopy, DvcsError
 from dvcs.projection import Rule
-from dvcs.repository.streaming import collector_off
 from dvcs.repository.working import copies
 from dvcs.repository.working.bringback import difference
 from dvcs.repository.working.copies import Copy
 from dvcs.repository.working.difference import Difference, Edited
 from dvcs.repository.working.reading import Reading
 from dvcs.repository.working.rendering import Rendering
+from dvcs.streams import collector_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,7 +3,7 @@ Importing onto a revision: what a tool sends back is an edit of what was sent to
 
 A folder that has lost its stamp, or a zip from an annotation tool, is compared with what the named
 revision shows in that format, and only the differences are merged. What the format cannot say
-stays.
+stays. An export that still has its stamp says itself of which revision it is an edit.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvcs import formats
-from dvcs.errors import NotADataset, RepositoryError, UsageError
+from dvcs.errors import BranchMoved, MissingObject, NotADataset, RepositoryError, UsageError
 from dvcs.files import Source, open_source
-from dvcs.formats._exporting import read_stamp
+from dvcs.formats._exporting import Stamp, read_stamp
 from dvcs.formats._format import Format
 from dvcs.model import Dataset, Labels
 from dvcs.projection import Rule
-from dvcs.repository.importing import SHOWN, Mode, Request
+from dvcs.repository.importing import SHOWN, Mode, Request, is_copy
 from dvcs.repository.labels import united_by_key
 from dvcs.repository.snapshot import Snapshot
 from dvcs.repository.transaction import Committed
@@ -40,6 +40,47 @@ class BroughtBack(NamedTuple):
     difference: Difference
     errors: tuple[str, ...]
     notes: Mapping[str, int]
+    renewed: tuple[str, ...] = ()
+    """Sources whose working copies became what was brought back."""
+
+
+def stamped(repo: "Repository", request: Request) -> str | None:
+    """
+    Return what a dataset is an edit of (`REV:SOURCE`), by its stamp; None where it is none.
+
+    So where the stamp names a revision that is here, and a source of it that the branch still has
+    and that the dataset would be a new version of. A dataset to import under another name, or as a
+    new one (`mode`), is a source of its own. Raises UsageError where a new version of one source
+    comes from an export of several, and where it lies in a working copy of another format: what
+    was changed there cannot be told.
+    """
+    stamp = (
+        None if isinstance(request.data, Dataset) else read_stamp(Path(request.data), packed=True)
+    )
+    if stamp is None or not stamp.revision or request.mode == "new":
+        return None
+    try:
+        snapshot = repo.snapshot(bytes.fromhex(stamp.revision))
+    except (MissingObject, ValueError):
+        return None
+    names = [stamp.source] if stamp.source else list(snapshot.sources)
+    now = repo.snapshot(repo.refs.head_commit()).sources
+    name = request.name or (names[0] if len(names) == 1 else "")
+    if name not in names or name not in snapshot.sources or name not in now:
+        return None
+    if len(names) > 1:
+        raise UsageError(
+            f"'{request.data}' is an export of {len(names)} sources, '{name}' is one of them",
+            hint="export that one alone, or take it as it is with --ignore-stamp",
+        )
+    if is_copy(repo, name, request.data):
+        if stamp.format == snapshot.info(name).format:
+            return None
+        raise UsageError(
+            f"'{request.data}' is the working copy of '{name}'",
+            hint="'dvcs commit' records what was changed in it",
+        )
+    return f"{stamp.revision}:{name}"
 
 
 def import_onto(
@@ -51,30 +92,58 @@ def import_onto(
     Of the request, `mode` says what becomes of items that the revision shows and the dataset does
     not have: `update` keeps them, `replace` removes them, None refuses. `rule` is for edits that a
     fuller shape cannot follow. Raises RevisionNotFound, UsageError, ConflictError, RepositoryError,
-    BranchMoved where the branch changed the same items since, and what reading raises. Then nothing
-    has changed.
+    BranchMoved where the branch changed the same items since, DirtyWorkingCopy where the source has
+    a working copy with changes, and what reading raises. Then nothing has changed.
     """
+    from dvcs.repository.working import checkout
+
     if request.mode == "new" or request.take_ids or request.licence:
         option = "--mode new" if request.mode == "new" else "--take-ids or --licence"
-        raise UsageError(f"an import onto a revision has no {option}", hint="leave it out")
+        raise UsageError(
+            f"an import onto a revision has no {option}",
+            hint="leave it out, or take the whole dataset: without --onto, with --ignore-stamp",
+        )
     revision = repo.parse(onto)
     snapshot = repo.snapshot(revision.oid)
-    how: dict[str, Any]
     name = _source_name(snapshot, revision.source, request.name, onto)
+    if request.dry_run:
+        return _read(repo, request, name, revision.oid, rule)
+    checkout.require_clean(repo, [name], doing="the import")
+    with repo.gate.postponing():
+        done = _read(repo, request, name, revision.oid, rule)
+        if done.committed.changed:
+            done = done._replace(renewed=checkout.update_copies(repo))
+    return done
+
+
+def _read(repo: "Repository", request: Request, name: str, base: bytes, rule: Rule) -> BroughtBack:
+    how: dict[str, Any]
     if isinstance(request.data, Dataset):
         format = _two_way(formats.find(request.format or request.data.format or "datumaro"))
-        rendering = Rendering(format, request.options, request.subset)
+        rendering = Rendering(format, request.options, request.subset, renumbered=True)
         how = {"dataset": request.data, "rendering": rendering, "source": None, "rule": rule}
-        return _bring_back(repo, request, name, revision.oid, **how)
+        return _bring_back(repo, request, name, base, **how)
     path = Path(request.data)
     with closing(open_source(path, keep_going=request.keep_going, subset=request.subset)) as source:
-        format = formats.find(request.format) if request.format else formats.detect(source)
-        options = request.options or _stamped_options(path, format)
+        stamp = read_stamp(path, packed=True) or Stamp()
+        if request.format and formats.find(request.format).name != stamp.format:
+            stamp = Stamp()
+        known = request.format or stamp.format
+        format = formats.find(known) if known else formats.detect(source)
+        options = request.options or stamp.options
         reading = request.options or reading_options(format, options)
         dataset = formats.read(source, _two_way(format), **reading)
-        rendering = Rendering(format, options, request.subset, save_media=bool(source.images))
+        rendering = Rendering(
+            format,
+            options,
+            request.subset,
+            save_media=bool(source.images),
+            renumbered=True,
+            convert_shapes=stamp.convert_shapes,
+            image_ext=stamp.image_ext,
+        )
         how = {"dataset": dataset, "rendering": rendering, "source": source, "rule": rule}
-        return _bring_back(repo, request, name, revision.oid, **how)
+        return _bring_back(repo, request, name, base, **how)
 
 
 def _bring_back(
@@ -93,25 +162,31 @@ def _bring_back(
             source.finish()
         return _limited(found, request.mode)
 
-    committed, found = bring_back(
-        repo,
-        name,
-        dataset,
-        rendering,
-        message=request.message or f"Edit {name}",
-        revision=base.hex(),
-        media=request.media,
-        rule=rule,
-        limit=limit,
-        arguments={
-            "format": rendering.format.name,
-            "name": name,
-            "onto": base.hex(),
-            "options": dict(request.options) or None,
-            "path": None if isinstance(request.data, Dataset) else str(request.data),
-        },
-        dry_run=request.dry_run,
-    )
+    try:
+        committed, found = bring_back(
+            repo,
+            name,
+            dataset,
+            rendering,
+            message=request.message or f"Edit {name}",
+            revision=base.hex(),
+            media=request.media,
+            rule=rule,
+            limit=limit,
+            arguments={
+                "format": rendering.format.name,
+                "name": name,
+                "onto": base.hex(),
+                "options": dict(request.options) or None,
+                "path": None if isinstance(request.data, Dataset) else str(request.data),
+            },
+            dry_run=request.dry_run,
+        )
+    except BranchMoved as error:
+        raise BranchMoved(
+            str(error),
+            hint="if this was brought back before, say --onto the commit that came of it",
+        ) from None
     return BroughtBack(
         committed,
         name,
@@ -144,12 +219,6 @@ def _two_way(format: Format) -> Format:
             hint="import it as a source of its own",
         )
     return format
-
-
-def _stamped_options(path: Path, format: Format) -> Mapping[str, Any]:
-    """Return the options that an export was written with, where a stamp says so."""
-    stamp = read_stamp(path) if path.is_dir() else None
-    return stamp.options if stamp is not None and stamp.format == format.name else {}
 
 
 def _limited(found: Difference, mode: Mode | None) -> Difference:

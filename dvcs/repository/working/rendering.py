@@ -33,7 +33,8 @@ class Rendering(NamedTuple):
     How a source was written out.
 
     `exact`: what reading gave at the time is just what was stored (a dataset in its own files), so
-    nothing needs to be projected.
+    nothing needs to be projected. `renumbered`: who sends it back may number tracks anew.
+    `image_ext`: images of other extensions were encoded anew, so that theirs are no edits.
     """
 
     format: Format
@@ -41,6 +42,9 @@ class Rendering(NamedTuple):
     subset: str | None = None
     save_media: bool = True
     exact: bool = False
+    renumbered: bool = False
+    convert_shapes: bool = True
+    image_ext: str = ""
 
 
 class Rendered(NamedTuple):
@@ -79,7 +83,8 @@ def _write_and_read(
     tags: Mapping[Name, Media],
 ) -> Rendered:
     sink = MemorySink(save_media=how.save_media)
-    formats.write(dataset, how.format, sink, **writing_options(how.format, how.options))
+    options = writing_options(how.format, how.options)
+    formats.write(dataset, how.format, sink, convert_shapes=how.convert_shapes, **options)
     source = MemorySource(
         sink.files, media=sink.origins, name=f"'{source_name}'", subset=how.subset
     )
