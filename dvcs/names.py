@@ -30,7 +30,7 @@ RESERVED = re.compile(
 ESCAPE = re.compile(r"%([0-9A-F]{2})")
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]\Z')
 DRIVE = re.compile(r"[A-Za-z]:(?:/|\Z)")
-HINT = "rename it, or cut a leading folder with --strip-prefix"
+HINT = "rename it; for COCO, '-- --strip-prefix FOLDER/' cuts a leading folder off"
 
 
 def item_id(text: str) -> str:

@@ -30,7 +30,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("tracks",),
     ("model",),
     ("geometry", "media", "objects"),
-    ("errors", "progress", "names"),
+    ("errors", "progress", "names", "streams"),
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 
@@ -59,7 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "click": ("dvcs.commands", "dvcs.ui"),
     "cv2": ("dvcs.media", "dvcs.transforms"),
     "dulwich": ("dvcs.objects", "dvcs.repository"),
-    "isal": ("dvcs.objects", "dvcs.formats._voc.masks"),
+    "isal": ("dvcs.objects", "dvcs.media.png"),
     "lxml": ("dvcs.formats._xml", "dvcs.filters"),
     "msgspec": ("dvcs",),
     "numpy": ("dvcs",),

@@ -32,7 +32,7 @@ def format_pages() -> dict[str, str]:
 
 
 def _format_page(one: "object") -> str:
-    from dvcs.commands._options import spelt
+    from dvcs.commands._manuals import held, spelt
     from dvcs.formats import Format, options_of
 
     assert isinstance(one, Format)  # noqa: S101 - for the type checker
@@ -41,9 +41,7 @@ def _format_page(one: "object") -> str:
     lines = [NOTE, "", f"# {one.title} (`{one.name}`)", "", f"<{one.url}>", ""]
     lines += ["```text", *manual.split("\n"), "```", ""]
     lines += ["| can hold | |", "| --- | --- |"]
-    lines.append(f"| annotations | {', '.join(sorted(one.kinds)) or 'none'} |")
-    lines.append(f"| media | {', '.join(sorted(one.media))} |")
-    lines.append(f"| fields | {', '.join(sorted(one.fields)) or 'labels only'} |")
+    lines += [f"| {of} | {which} |" for of, which in held(one)]
     if one.aliases:
         lines.append(f"| also called | {', '.join(f'`{name}`' for name in one.aliases)} |")
     for title, way in (("reading", one.read), ("writing", one.write)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dvcs.commands._base import state, tell
-from dvcs.commands._selectors import dataset_of, on_disk, parse
+from dvcs.commands._selectors import on_disk, parse, read_all, unread, unread_revision
 from dvcs.compare import ItemChange, Options, diff_datasets, renamed_labels
 from dvcs.errors import NotARepository, UsageError
 
@@ -40,6 +40,7 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
     """
     Give what changed from the first side to the second; see `dvcs diff --help`.
 
+    With a side on disk, own options of its reader stand in the place of sources.
     Raises UsageError, RevisionNotFound, and what reading a dataset raises.
     """
     from dvcs.repository import Repository
@@ -99,10 +100,12 @@ def _two(
             return Compared(
                 items, between, lambda: _commits(repo, before.oid, after.oid, sides), policy
             )
-    if sources:
+    if sources and not sources[0].startswith("-"):
         raise UsageError("sources cannot be chosen here", hint="name one as 'REV:SOURCE'")
-    first = _of_source(stack.enter_context(dataset_of(repo, old)), "")
-    second = _of_source(stack.enter_context(dataset_of(repo, new)), "")
+    places = [(text, on_disk(text)) for text in sides]
+    found = [unread(stack, at) if at else unread_revision(repo, text) for text, at in places]
+    read, _ = read_all(found, sources)
+    first, second = (_of_source(one, "") for one in read)
     fresh = second.labels
     if on_disk(old) is None and on_disk(new) is not None:
         fresh = with_known_keys(first.labels, fresh)  # as an import would take it

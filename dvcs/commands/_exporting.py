@@ -31,6 +31,7 @@ OPTIONS = (
     ),
     click.option("--image-ext", metavar="EXT", help="Encode all images anew, like '.png'."),
     click.option("--update", is_flag=True, help="Bring an earlier export up to date."),
+    click.option("--force", is_flag=True, help="With --update, overwrite what was changed there."),
     click.option("--strict", is_flag=True, help="Refuse where anything would be lost."),
     click.option(
         "--allow-loss", is_flag=True, help="Write even if all annotations of a type are lost."

@@ -32,6 +32,10 @@ SYSTEM: Mapping[int, tuple[str, str]] = {
     errno.EIO: ("the disk reports an error", "check the disk, then run 'dvcs fsck'"),
 }
 """What a system says that is nobody's bug, in words, and what to try."""
+TAKE_OWN_OPTIONS = frozenset(
+    {"add", "convert", "diff", "export", "import", "info", "merge", "validate"}
+)
+"""Commands after which own options of formats stand."""
 WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where the words of a name begin: Not|A|Repository."""
 
@@ -152,7 +156,27 @@ def _usage(failure: click.ClickException) -> _Said:
         message = f"'{path}' has no option '{failure.option_name}'"
         if failure.possibilities:
             tip = f"did you mean '{failure.possibilities[0]}'?"
+        tip = _elsewhere(failure.option_name, ctx) or tip
     return _Said(USAGE, "usage-error", message[:1].lower() + message[1:].rstrip("."), tip)
+
+
+def _elsewhere(flag: str, ctx: click.Context | None) -> str | None:
+    """Return where an option stands that a command does not have itself."""
+    if ctx is None or ctx.parent is None:
+        return None
+    if any(flag in one.opts for one in ctx.find_root().command.params):
+        return f"'{flag}' stands before the command: 'dvcs {flag} {ctx.info_name} ...'"
+    if ctx.info_name == "validate":
+        from dvcs.commands._validating import is_threshold
+
+        if is_threshold(flag):
+            return f"thresholds stand after a lone '--': '-- {flag}'"
+    if ctx.info_name in TAKE_OWN_OPTIONS:
+        from dvcs.commands._options import has_own
+
+        if has_own(flag):
+            return f"own options of a format stand after a lone '--': '-- {flag}'"
+    return None
 
 
 def _bug(failure: BaseException) -> _Said:

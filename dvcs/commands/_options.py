@@ -2,28 +2,23 @@
 A format's own options on the command line: after a lone `--`, derived from its reader or writer.
 
     dvcs import coco -f coco -- --keep-original-category-ids
+    dvcs convert -i labels -if yolo -f voc -o out -- --image-size 640x480 --no-apply-colormap
 
-The same table gives the flags, their types and help, and the suggestion for a misspelt one.
+The same table gives the flags, their types and help, and the suggestion for a misspelt one. Where
+a command reads and writes, or reads several datasets, an option goes to whoever knows it: to one,
+or to all of them.
 """
 
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-from click.core import ParameterSource
-
 from dvcs import formats, ui
+from dvcs.commands import _manuals
+from dvcs.commands._takers import Taker, refuse_value, share, taker
 from dvcs.errors import UsageError
-from dvcs.formats import Format, Option, options_of
+from dvcs.formats import Format
 
-PLAIN: Mapping[Any, click.ParamType[Any]] = {
-    int: click.INT,
-    float: click.FLOAT,
-    str: click.STRING,
-    Path: click.Path(path_type=Path),
-}
 SINK_FLAGS: Mapping[str, tuple[str, bool | None]] = {
     # flag → option of the export, and its value where the flag says it all
     "--save-images": ("save_media", True),
@@ -35,69 +30,26 @@ SINK_FLAGS: Mapping[str, tuple[str, bool | None]] = {
 """Options of every export, which may also stand after the `--` as they did in Datumaro."""
 
 
+def reading(format: Format) -> Taker:
+    """Return the reader of a format, as `taker`. Raises UsageError where there is none."""
+    return taker(reader(format), f"reading {format.name}")
+
+
+def writing(format: Format) -> Taker:
+    """Return the writer of a format, as `taker`. Raises UsageError where there is none."""
+    return taker(writer(format), f"writing {format.name}")
+
+
 def parse(function: Callable[..., Any], arguments: Sequence[str], what: str) -> dict[str, Any]:
     """
     Return the options given for a reader or writer, by name; those not given are left out.
 
     `what` names it in messages ("reading coco"). Raises UsageError.
     """
-    options = options_of(function)
-    command = click.Command(
-        what,
-        params=[_parameter(one) for one in options.values()],
-        add_help_option=False,
-    )
-    try:
-        ctx = command.make_context(what, list(arguments))
-    except click.NoSuchOption as error:
-        raise _unknown(error, options, what) from None
-    except click.UsageError as error:
-        raise UsageError(
-            f"{what}: {_sentence(error)}", hint="what follows '--' are the format's own options"
-        ) from None
-    return {
-        name: _listed(value, options[name])
-        for name, value in ctx.params.items()
-        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }
+    return share([taker(function, what)], arguments)[0]
 
 
-def _parameter(option: Option) -> click.Option:
-    names = [option.name, option.flag]
-    short = f"--{option.name}"
-    if short != option.flag:
-        names.append(short)
-    default = None if option.default is option.default.__class__.__name__ else option.default
-    if option.type is bool:
-        off = f"--no-{option.name.replace('_', '-')}"
-        return click.Option([option.name, f"{option.flag}/{off}"], default=bool(default))
-    if isinstance(option.type, tuple):
-        return click.Option(names, type=click.Choice([str(one) for one in option.type]))
-    if typing.get_origin(option.type) is tuple:
-        return click.Option(names, multiple=True)
-    return click.Option(names, type=PLAIN.get(option.type, click.STRING))
-
-
-def _listed(value: Any, option: Option) -> Any:
-    """Return a value as the function takes it: lists may be given at once, with commas."""
-    if typing.get_origin(option.type) is not tuple:
-        return value
-    item = PLAIN.get(typing.get_args(option.type)[0], click.STRING)
-    parts = (part.strip() for text in value for part in str(text).split(","))
-    return tuple(item.convert(part, None, None) for part in parts if part)
-
-
-def _unknown(error: click.NoSuchOption, options: Mapping[str, Option], what: str) -> UsageError:
-    flags = [one.flag for one in options.values()]
-    tip = f"its options: {', '.join(flags)}" if flags else "it has none"
-    if error.possibilities:
-        tip = f"did you mean '{error.possibilities[0]}'?"
-    return UsageError(f"{what} has no option '{error.option_name}'", hint=tip)
-
-
-def _sentence(error: click.UsageError) -> str:
-    text = error.format_message()
-    return text[:1].lower() + text[1:].rstrip(".")
+# Options of every export
 
 
 def split_sink_flags(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -105,53 +57,28 @@ def split_sink_flags(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str
     found: dict[str, Any] = {}
     kept: list[str] = []
     stream = iter(arguments)
+    before = ""
     for one in stream:
         flag, equals, value = one.partition("=")
+        if before and not one.startswith("-"):
+            refuse_value(before, one)
+        before = ""
         if flag not in SINK_FLAGS:
             kept.append(one)
             continue
         name, says = SINK_FLAGS[flag]
-        found[name] = says if says is not None else value if equals else next(stream, None)
+        if says is None:
+            found[name] = value if equals else next(stream, "")
+            if not found[name]:
+                raise UsageError(f"'{flag}' needs a value", hint=f"like '{flag} .png'")
+            continue
+        if equals:
+            refuse_value(flag, value)
+        found[name], before = says, flag
     return found, kept
 
 
-def lines(function: Callable[..., Any]) -> list[str]:
-    """Return the options of a reader or writer as the lines of a table: flag, help, default."""
-    rows = []
-    for option in options_of(function).values():
-        default = "" if option.default in (None, False, "", ()) else f" (default: {_shown(option)})"
-        rows.append((f"  {spelt(option)}{_values(option)}", f"{option.help}{default}"))
-    return ui.table(rows)
-
-
-def spelt(option: Option) -> str:
-    """Return the flag of an option; of a switch that is on, the one that turns it off too."""
-    if option.type is bool and option.default is True:
-        return f"{option.flag} / --no-{option.name.replace('_', '-')}"
-    return option.flag
-
-
-def _values(option: Option) -> str:
-    if option.type is bool:
-        return ""
-    if isinstance(option.type, tuple):
-        return f" {'|'.join(map(str, option.type))}"
-    if typing.get_origin(option.type) is tuple:
-        return f" {_noun(typing.get_args(option.type)[0])},..."
-    return f" {_noun(option.type)}"
-
-
-def _noun(kind: Any) -> str:
-    return {int: "NUMBER", float: "NUMBER", Path: "PATH"}.get(kind, "TEXT")
-
-
-def _shown(option: Option) -> str:
-    if isinstance(option.default, tuple):
-        return ",".join(map(str, option.default))
-    return "on" if option.default is True else str(option.default)
-
-
-# What import, export and convert share
+# What import, export, convert and others share
 
 
 def format_at(path: Path, name: str | None) -> Format:
@@ -180,16 +107,35 @@ def writer(format: Format) -> Callable[..., Any]:
     return format.write
 
 
+def has_own(flag: str) -> bool:
+    """Tell whether any format has an option of its own that is written so."""
+    known = (
+        param
+        for one in formats.all_formats()
+        for way in (one.read, one.write)
+        if way is not None
+        for param in taker(way, "").params
+    )
+    return any(flag in (*one.opts, *one.secondary_opts) for one in known)
+
+
 def asked_for_help(arguments: Sequence[str]) -> bool:
     """Tell whether the options after the `--` ask what options there are."""
     return any(one in ("-h", "--help") for one in arguments)
+
+
+def show_all(sources: Iterable[Format], target: Format) -> int:
+    """List the options for reading some formats and writing another; return the exit code."""
+    for one in sources:
+        show_help(one, "reading")
+        ui.out()
+    return show_help(target, "writing")
 
 
 def show_help(format: Format, doing: str) -> int:
     """List a format's options; return the exit code."""
     function = reader(format) if doing == "reading" else writer(format)
     ui.out(f"Options for {doing} {format.title}, after a lone '--':")
-    found = lines(function)
-    for line in found or ["  (none)"]:
+    for line in _manuals.options(function) or ["  (none)"]:
         ui.out(line)
     return 0

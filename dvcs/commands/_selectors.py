@@ -1,14 +1,15 @@
 """What people name: revisions and datasets on disk, sources and items in them."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvcs.errors import NotARepository, RevisionNotFound, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Sequence
 
+    from dvcs.commands._takers import Taker
     from dvcs.model import Dataset
     from dvcs.repository import Repository
     from dvcs.repository.revisions import Revision
@@ -74,35 +75,54 @@ def on_disk(text: str) -> OnDisk | None:
     return OnDisk(whole, None)
 
 
-@contextmanager
-def opened(place: OnDisk) -> "Iterator[Dataset]":
-    """Open a dataset on disk for a while."""
-    from contextlib import closing
+class Unread(NamedTuple):
+    """
+    A dataset that is named and not read yet, since how it is read may depend on options.
+
+    `taker` is who takes its reader's own options; a revision has none.
+    """
+
+    format: str | None
+    taker: "Taker | None"
+    read: "Callable[..., Dataset]"
+
+
+def unread(stack: ExitStack, place: OnDisk) -> Unread:
+    """Open a dataset on disk until the stack is left."""
+    from functools import partial
 
     from dvcs import formats
+    from dvcs.commands._options import reading
     from dvcs.files import open_source
 
-    with closing(open_source(place.path)) as source:
-        format = formats.find(place.format) if place.format else formats.detect(source)
-        yield formats.read(source, format)
+    source = stack.enter_context(closing(open_source(place.path)))
+    format = formats.find(place.format) if place.format else formats.detect(source)
+    return Unread(format.name, reading(format), partial(formats.read, source, format))
 
 
-@contextmanager
-def dataset_of(repo: "Repository | None", text: str) -> "Iterator[Dataset]":
-    """
-    Open what a text names: a revision (`REV`, `REV:SOURCE`), or a dataset on disk.
-
-    Raises UsageError for a revision where there is no repository.
-    """
-    place = on_disk(text)
-    if place is not None:
-        with opened(place) as dataset:
-            yield dataset
-        return
+def unread_revision(repo: "Repository | None", text: str) -> Unread:
+    """Find a revision (`REV`, `REV:SOURCE`). Raises UsageError where there is no repository."""
     if repo is None:
         raise UsageError(f"'{text}' is no path", hint=f"for a folder, write './{text}'")
     parse(repo, text)
-    yield repo.dataset(text)
+    dataset = repo.dataset(text)
+    return Unread(dataset.format, None, lambda: dataset)
+
+
+def read_all(
+    found: "Sequence[Unread]", arguments: "Sequence[str]", *others: "Taker"
+) -> "tuple[list[Dataset], list[dict[str, Any]]]":
+    """
+    Return datasets, read with those of the options given that their readers know, and the rest.
+
+    The rest are the options of `others`. Raises UsageError for an option that nobody knows.
+    """
+    from dvcs.commands._takers import share
+
+    takers = [one.taker for one in found if one.taker is not None]
+    given = iter(share([*takers, *others], arguments))
+    datasets = [one.read(**next(given)) if one.taker is not None else one.read() for one in found]
+    return datasets, list(given)
 
 
 def repository_for(text: str) -> "Repository":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from dvcs import ui
+from dvcs.commands._takers import Taker, share
 from dvcs.errors import UnknownName, UsageError
 from dvcs.validate import RULES, SEVERITIES, Options, Report, Severity, Task, validate
 
@@ -38,12 +39,15 @@ class Wishes(NamedTuple):
     task: Task | None = None
     subset: str | None = None
     fail_on: Severity | None = None
-    thresholds: Mapping[str, Any] = {}
+    arguments: Sequence[str] = ()
+    """What stands after a lone `--`: thresholds, and own options of the format of a dataset."""
 
-    def options(self, policy: "Policy | None") -> tuple[Options, Severity]:
+    def options(
+        self, policy: "Policy | None", thresholds: Mapping[str, Any]
+    ) -> tuple[Options, Severity]:
         """Return what to look for, and how grave a finding must be for the exit code."""
         known = policy.validation if policy is not None else None
-        options = msgspec.structs.replace(known or Options(), **self.thresholds)
+        options = msgspec.structs.replace(known or Options(), **thresholds)
         if self.task is not None:
             options = msgspec.structs.replace(options, task=self.task)
         fail_on = self.fail_on or (policy.fail_on if policy is not None and known else "error")
@@ -65,20 +69,18 @@ class Checked(NamedTuple):
         return self.report.fails(self.fail_on)
 
 
-def thresholds(arguments: Sequence[str]) -> dict[str, Any]:
-    """Return the thresholds given after a lone `--`, by field. Raises UsageError."""
-    params: list[click.Parameter] = []
+def _taker() -> Taker:
+    """Return who takes thresholds."""
+    params = []
     for field, (short, long, kind) in THRESHOLDS.items():
-        spelt = [short, f"--{long}", f"--{long.replace('-', '_')}", field]
+        spelt = [f"--{long}", short, f"--{long.replace('-', '_')}", field]
         params.append(click.Option(spelt, type=kind))
-    parser = click.Command("validate", params=params, add_help_option=False)
-    try:
-        with parser.make_context("validate", list(arguments)) as ctx:
-            return {name: value for name, value in ctx.params.items() if value is not None}
-    except click.UsageError as error:
-        known = ", ".join(f"--{long}" for _, long, _ in THRESHOLDS.values())
-        message = error.format_message().rstrip(".")
-        raise UsageError(f"{message[:1].lower()}{message[1:]}", hint=f"known: {known}") from None
+    return Taker("validating", params)
+
+
+def is_threshold(flag: str) -> bool:
+    """Tell whether a threshold is written so."""
+    return any(flag in one.opts for one in _taker().params)
 
 
 # -- looking -------------------------------------------------------------------------------------
@@ -103,8 +105,10 @@ def _revision(what: str, wishes: Wishes) -> list[Checked]:
         names = [source] if source else list(snapshot.sources)
         known = {subset for name in names for subset in snapshot.sources[name].subsets}
         _refuse_unknown(wishes.subset, known)
+        (thresholds,) = share([_taker()], wishes.arguments)
+        options, fail_on = wishes.options(policy, thresholds)
         return [
-            _found(name, snapshot.dataset(name, repo.media_access), wishes, policy)
+            _found(name, snapshot.dataset(name, repo.media_access), wishes.subset, options, fail_on)
             for name in names
         ]
 
@@ -134,15 +138,14 @@ def audit(what: str, *, everything: bool, as_json: bool) -> int:
 
 def place(at: "OnDisk", wishes: Wishes) -> Checked:
     """Return what is found in a dataset on disk; a `dvcs.toml` beside or above it is heard."""
-    from dvcs import formats
-    from dvcs.files import open_source
+    from dvcs.commands._selectors import read_all, unread
 
-    with closing(open_source(at.path)) as source:
-        format = formats.find(at.format) if at.format else formats.detect(source)
-        dataset = formats.read(source, format)
+    with ExitStack() as stack:
+        (dataset,), (thresholds,) = read_all([unread(stack, at)], wishes.arguments, _taker())
         if wishes.subset is not None:
             _refuse_unknown(wishes.subset, set(dataset.subsets))
-        return _found(str(at.path), dataset, wishes, _policy_near(at.path))
+        options, fail_on = wishes.options(_policy_near(at.path), thresholds)
+        return _found(str(at.path), dataset, wishes.subset, options, fail_on)
 
 
 def _policy_near(path: Path) -> "Policy | None":
@@ -165,10 +168,11 @@ def _refuse_unknown(subset: str | None, known: Iterable[str]) -> None:
         raise UnknownName("subset", subset, names)
 
 
-def _found(name: str, dataset: "Dataset", wishes: Wishes, policy: "Policy | None") -> Checked:
-    options, fail_on = wishes.options(policy)
-    if wishes.subset is not None:
-        dataset = dataset.select(lambda item: item.subset == wishes.subset)
+def _found(
+    name: str, dataset: "Dataset", subset: str | None, options: Options, fail_on: Severity
+) -> Checked:
+    if subset is not None:
+        dataset = dataset.select(lambda item: item.subset == subset)
     report = validate(dataset, options)
     return Checked(name, report.statistics["item_count"], options.task, fail_on, report)
 

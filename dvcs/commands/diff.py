@@ -93,7 +93,7 @@ def command(
     Without A, the working copies are compared with what they were written from; with A, with that
     revision; with A and B, two revisions. A...B is what B did since both were one. A side may also
     be a dataset on disk, named by a path that begins with './' or '/'. After a lone '--' stand
-    the sources that are wanted.
+    the sources that are wanted or, with a dataset on disk, its reader's own options.
 
     Annotations are compared, not files: a line for each that was added (+), removed (-) or
     changed (~). So are the lists of labels, and 'dvcs.toml'. With --html they are drawn over their
@@ -108,6 +108,8 @@ def command(
 
     if stat and name_only:
         raise UsageError("--stat and --name-only are two forms", hint="leave out one")
+    if "--help" in rest() or "-h" in rest():
+        return _show_help(sides)
     form = _form(form, output, how["page"], as_json=as_json, others=stat or name_only)
     _refuse_unused(output, **how)
     if form == "patch":
@@ -164,6 +166,19 @@ def _emit(
         "policy": _policy.word(*found.policy),
     }
     ui.emit_json("dvcs.diff/1", payload)
+
+
+def _show_help(sides: tuple[str, ...]) -> int:
+    """List the options for reading the datasets on disk; return the exit code."""
+    from dvcs.commands import _options
+    from dvcs.commands._selectors import on_disk
+
+    places = [at for at in map(on_disk, sides) if at is not None]
+    for at in places:
+        _options.show_help(_options.format_at(*at), "reading")
+    if not places:
+        ui.out("The sources that are wanted, after a lone '--': 'dvcs info' lists them")
+    return 0
 
 
 def _form(

@@ -44,7 +44,8 @@ def command(
     Write a revision as a dataset of any format.
 
     All sources of REV (default: HEAD) are joined, or one is named. Nothing is written over: the
-    folder must be new or empty, or an earlier export that --update brings up to date. What the
+    folder must be new or empty, or an earlier export that --update brings up to date, unless
+    somebody has changed it: 'dvcs import' records such edits, --force overwrites them. What the
     format cannot hold is converted or left out, and counted. Where '-o' ends in '.zip', a zip is
     written. The writer's own options stand after a lone '--'; 'dvcs formats NAME' lists them.
     """

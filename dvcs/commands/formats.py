@@ -23,8 +23,8 @@ def command(name: str | None, as_json: bool) -> None:
     """
     List the formats, or explain one.
 
-    With a NAME: how its files are laid out, what it can hold, and its options, which are given
-    after a lone '--'.
+    With a NAME: how its files are laid out, what it can hold of annotations, labels and media, and
+    its options for reading and writing, which are given after a lone '--'.
     """
     from dvcs import formats
 
@@ -54,7 +54,7 @@ def _holds(format: "Format") -> str:
 
 
 def _manual(format: "Format") -> Iterator[str]:
-    from dvcs.commands import _options
+    from dvcs.commands import _manuals
 
     yield f"{ui.paint(format.title, 'title')} ({format.name})"
     if format.url:
@@ -62,20 +62,24 @@ def _manual(format: "Format") -> Iterator[str]:
     yield ""
     yield from cleandoc(_module_text(format)).split("\n")
     yield ""
-    yield from ui.table(
-        [
-            ("annotations", ", ".join(sorted(format.kinds)) or "none"),
-            ("media", ", ".join(sorted(format.media)) or "none"),
-            ("fields", ", ".join(sorted(format.fields)) or "labels only"),
-            *([("also called", ", ".join(format.aliases))] if format.aliases else []),
-            ("dvcs can", _ways(format)),
-        ]
-    )
+    yield ui.paint("What it can hold", "title")
+    yield from ui.table([(f"  {of}", which) for of, which in _manuals.held(format)])
+    yield ""
+    yield f"dvcs can {_ways(format).replace(', ', ' and ')} it."
+    if format.aliases:
+        yield f"Also called: {', '.join(format.aliases)}."
+    any_options = False
     for title, function in (("reading", format.read), ("writing", format.write)):
-        if function is not None and (lines := _options.lines(function)):
-            yield ""
-            yield ui.paint(f"Options for {title}, after a lone '--'", "title")
-            yield from lines
+        if function is None:
+            continue
+        lines = _manuals.options(function)
+        any_options = any_options or bool(lines)
+        yield ""
+        yield ui.paint(f"Options for {title}, after a lone '--'", "title")
+        yield from lines or ["  (none)"]
+    if any_options:
+        yield ""
+        yield "Where a command reads and writes, each option goes to the format that knows it."
 
 
 def _module_text(format: "Format") -> str:
@@ -96,6 +100,7 @@ def _report(format: "Format") -> dict[str, Any]:
         "annotations": sorted(format.kinds),
         "media": sorted(format.media),
         "fields": sorted(format.fields),
+        "labels": sorted(format.labels),
         **{way: function is not None for way, function in ways.items()},
         "options": {
             way: [

@@ -74,9 +74,16 @@ TOPICS = {
 
             dvcs import coco -f coco -- --keep-original-category-ids
             dvcs export -f voc -o out -- --help
+            dvcs convert -i labels -if yolo -f voc -o out -- --image-size 640x480 --keep-empty
+            dvcs info ./labels:yolo -- --image-size 640x480
 
-        'dvcs formats NAME' lists them. For log and diff, what follows is the source or item that
-        is wanted.
+        'dvcs formats NAME' lists them, '-- --help' those that a command takes. Where it reads and
+        writes (convert, merge), or reads two datasets (diff), each option goes to the format that
+        knows it, and to all where several do; one that none of them knows is refused. Switches
+        take no value: '--reindex' is on, '--no-reindex' off.
+
+        For log and checkout, and for diff without a dataset on disk, what follows is the source or
+        item that is wanted.
     """,
 }
 

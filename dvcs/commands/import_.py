@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "dvcs import coco --mode update",
         "dvcs import images --media reference --subset train",
         "dvcs import from_cvat.zip --onto v1.0:coco",
+        "dvcs import edited_export --on-conflict edited",
         "dvcs import coco -f coco -- --help",
     ),
 )
@@ -41,14 +42,20 @@ if TYPE_CHECKING:
     "--onto",
     type=RevisionType(),
     metavar="REV[:SOURCE]",
-    help="PATH is an edit of what was exported from REV: record only what was changed in it.",
+    help="PATH is an edit of what was exported from REV: record only what was changed in it."
+    " An export with its stamp knows REV itself.",
+)
+@click.option(
+    "--ignore-stamp",
+    is_flag=True,
+    help="Take PATH as it is, even if it is an edited export of the same source.",
 )
 @click.option(
     "--on-conflict",
     type=click.Choice(["refuse", "edited", "kept"]),
     default="refuse",
     show_default=True,
-    help="With --onto, of edits that the full shape cannot follow: take the edited, keep the full.",
+    help="Of edits that the full shape cannot follow: take the edited, or keep the full.",
 )
 @click.option("--subset", help="The subset of items whose format gives them none.")
 @click.option(
@@ -79,6 +86,7 @@ def command(
     dry_run: bool,
     track: bool,
     onto: str | None,
+    ignore_stamp: bool,
     on_conflict: str,
     **options: Any,
 ) -> int | None:
@@ -87,8 +95,12 @@ def command(
 
     PATH is a folder, a zip or tar, or one annotation file; it is only read. Under the name of a
     source that is there already, it is recorded as its new version: only what changed is stored.
+
     With --onto, what an annotation tool sends back is compared with what REV shows in that format,
-    and only the edits are recorded: what the format cannot say stays.
+    and only the edits are recorded: what the format cannot say stays. An export of this repository
+    is brought back so by itself, for its stamp says which revision and source it was written from:
+    but not with --ignore-stamp, nor under another name (-n), nor as a new source (--mode new). A
+    stamp of a revision that is not here counts for nothing.
 
     The reader's own options stand after a lone '--'; 'dvcs formats NAME' lists them.
     """
@@ -103,8 +115,10 @@ def command(
         options["format"] = format.name
         own = _options.parse(_options.reader(format), arguments, f"reading {format.name}")
     request = importing.Request(data=path, options=own, dry_run=dry_run, **options)
-    if onto is not None:
-        _onto.run(repo, request, onto, on_conflict=on_conflict, as_json=as_json)
+    base = onto if onto is not None or ignore_stamp else _onto.by_stamp(repo, request)
+    if base is not None:
+        how: dict[str, Any] = {"on_conflict": on_conflict, "as_json": as_json}
+        _onto.run(repo, request, base, by_stamp=onto is None, **how)
         return None
     before = repo.refs.head_commit()
     done = importing.run(repo, request)

@@ -81,7 +81,7 @@ def command(
 
     What the 'dvcs.toml' of a revision says under [validate] holds where no option says otherwise;
     with --policy, everything that it says is asked of all items, as if they were new. After a lone
-    '--' stand the thresholds:
+    '--' stand the own options of the reader of a dataset on disk, and the thresholds:
 
       -fs, --few-samples-thr N        a label with up to N annotations has few (1)
       -ir, --imbalance-ratio-thr N    the most frequent may be N times as frequent (50)
@@ -90,6 +90,7 @@ def command(
       -k, --topk-bins N               share of the histogram's bins that these are (0.1)
     """
     from dvcs.commands import _validating
+    from dvcs.commands._options import asked_for_help
 
     if rules and by_policy:
         raise UsageError("--rules and --policy are two questions", hint="ask one at a time")
@@ -103,7 +104,9 @@ def command(
                 hint="leave out the other options; --json writes what is found",
             )
         return _validating.audit(_only(what), everything=everything, as_json=as_json)
-    wishes = _validating.Wishes(task, subset, fail_on, _validating.thresholds(rest()))
+    wishes = _validating.Wishes(task, subset, fail_on, rest())
+    if asked_for_help(wishes.arguments):
+        return _show_help(_only(what))
     if as_hook:
         from dvcs.commands._changed import datasets_of
 
@@ -111,6 +114,16 @@ def command(
     else:
         checked = _validating.checked(_only(what), wishes)
     return _told(checked, output, everything=everything or as_hook, as_json=as_json, quiet=as_hook)
+
+
+def _show_help(what: str) -> int:
+    """Say which options stand after a lone `--`; return the exit code."""
+    from dvcs.commands import _options
+    from dvcs.commands._selectors import on_disk
+
+    ui.out("Thresholds, after a lone '--': 'dvcs validate --help' lists them")
+    place = on_disk(what)
+    return _options.show_help(_options.format_at(*place), "reading") if place is not None else 0
 
 
 def _only(what: tuple[str, ...]) -> str:

@@ -76,7 +76,7 @@ def _converted(item: Item, kinds: Collection[str], target: str) -> Item:
         if size is None:
             raise DvcsError(
                 f"item '{item.id}': the size of its image is not known, and masks need it",
-                hint="import it with its images, or leave it out with a filter",
+                hint="read it with its images, or leave it out with select()",
             )
     notes: list[Annotation] = []
     for note in item.annotations:

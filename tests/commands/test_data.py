@@ -181,7 +181,8 @@ def test_formats_are_listed_and_explained():
 def test_every_format_has_a_manual_and_explains_its_options(name):
     text = ok("formats", name)
     assert f"({name})\n" in text
-    assert "dvcs can     " in text
+    assert "\ndvcs can read" in text
+    assert "\nWhat it can hold\n" in text
     (record,) = dvcs("formats", name, "--json").json["dvcs.formats/1"]
     unexplained = [
         one["flag"] for options in record["options"].values() for one in options if not one["help"]
