@@ -145,7 +145,8 @@ def strip_extension(path: str) -> str:
 
 def extension(path: str) -> str:
     """Return the last extension of a `/`-path with its dot, or ''."""
-    return path[len(strip_extension(path)) :]
+    dot = path.rfind(".")
+    return path[dot:] if dot > path.rfind("/") + 1 else ""
 
 
 def label_key(name: str, original_id: int | str | None = None) -> str:

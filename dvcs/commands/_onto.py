@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def by_stamp(repo: "Repository", request: "Request") -> str | None:
     """Return what the stamp of an export says that it is an edit of; say so."""
-    from dvcs.repository.working.onto import stamped
+    from dvcs.repository.working.stamps import stamped
 
     onto = stamped(repo, request)
     if onto is not None:

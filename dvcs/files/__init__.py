@@ -3,14 +3,15 @@ Where formats read from and write to: trees of files with `/` paths, in a stable
 
     source.py    `Source`: what all sources can do; a folder, files in memory
     archive.py   zip and tar as sources, with limits that count real bytes
-    sink.py      `Sink`: a zip, files in memory; written whole or not at all
+    sink.py      `Sink`: what all do, and files in memory; written whole or not at all
     folder_sink.py   a folder; what an update of one may replace
+    zip_sink.py      a zip; not loaded before it is needed
     origins.py   where the bytes of one media file can be had
 """
 
 from dvcs.files.folder_sink import FolderSink
 from dvcs.files.origins import BytesOrigin, PathOrigin, image_size
-from dvcs.files.sink import MemorySink, Sink, ZipSink
+from dvcs.files.sink import MemorySink, Sink
 from dvcs.files.source import FolderSource, MemorySource, Source, open_source
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "PathOrigin",
     "Sink",
     "Source",
-    "ZipSink",
     "image_size",
     "open_source",
 ]

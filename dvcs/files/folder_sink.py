@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from dvcs.errors import UnsafeName, UsageError
 from dvcs.files.origins import Copying, ListedOrigin, copy_file
-from dvcs.files.sink import Sink, Sum, beside
+from dvcs.files.sink import Sink, Sum, beside, sum_of
 from dvcs.model import Origin
 from dvcs.names import fits_windows, item_id, portable_collisions
 
@@ -97,7 +97,7 @@ class FolderSink(Sink):
 
     def _wrote(self, path: str, data: bytes | None = None) -> None:
         # 0.2 us for a YOLO file; SHA-256 takes twice that, and tells no more of edits.
-        known = sum_of(self._stage / path) if data is None else (len(data), zlib.crc32(data))
+        known = sum_of_file(self._stage / path) if data is None else sum_of(data)
         self.sums[path] = known
 
     def _complete(self) -> None:
@@ -156,7 +156,7 @@ def _check_free(root: Path, path: str) -> None:
         raise UnsafeName(f"'{root / path}' is a folder, not a file", hint="move it away")
 
 
-def sum_of(file: Path) -> Sum:
+def sum_of_file(file: Path) -> Sum:
     """Return the size and CRC-32 of a file."""
     size, crc = 0, 0
     with file.open("rb") as stream:

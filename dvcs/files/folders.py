@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 from dvcs.errors import FormatError
 
@@ -51,6 +52,23 @@ def read_file(path: str) -> bytes:
         return parts[0] if len(parts) == 1 else b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+def read_plain_file(path: str | Path, most: int) -> bytes:
+    """
+    Return the bytes of a file that somebody sent, of which nothing is known yet.
+
+    Raises OSError for a link, and for what is no file: reading a pipe would wait for ever, a device
+    never end. Raises OSError too where there is more than `most`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | NOT_LINK | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+        if is_link(Path(path)) or not S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no plain file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
+    return data
 
 
 def files_below(

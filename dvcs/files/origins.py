@@ -3,17 +3,17 @@
 import errno
 import os
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dvcs.errors import InvalidMedia, MissingObject
 from dvcs.model import Item
 
 
-@dataclass(frozen=True, slots=True)
-class PathOrigin:
+class PathOrigin(msgspec.Struct, frozen=True):
     """A file on this disk."""
 
     path: Path
@@ -23,8 +23,7 @@ class PathOrigin:
         return self.path.read_bytes()
 
 
-@dataclass(frozen=True, slots=True)
-class BytesOrigin:
+class BytesOrigin(msgspec.Struct, frozen=True):
     """Bytes that somebody fetches when asked: from memory, an archive, a store."""
 
     fetch: Callable[[], bytes]
@@ -66,7 +65,7 @@ def image_size(item: Item) -> tuple[int, int] | None:
     return None
 
 
-class Copying(ABC):
+class Copying:
     """An origin that knows a better way to make a file of its bytes than reading them."""
 
     __slots__ = ()
@@ -76,8 +75,7 @@ class Copying(ABC):
         """Write the bytes to a new file; `link` is reflink, copy, hard or symlink."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedOrigin:
+class ListedOrigin(msgspec.Struct, frozen=True):
     """A file on this disk, one of thousands: to make an object of each path would take 5 us."""
 
     file: str

@@ -1,5 +1,5 @@
 """
-Writing a dataset's files: what all sinks do; a zip, and memory. Folders are in `folder_sink.py`.
+Writing a dataset's files: what all sinks do, and one in memory.
 
 A format writes paths with `/`, in any order; every path is checked. A folder is staged beside its
 target and moved there when all is written, so an error, Ctrl-C or a full disk leaves the target as
@@ -8,18 +8,18 @@ it was. The same calls make the same bytes.
 
 import io
 import os
-import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 import msgspec
 
-from dvcs.errors import DvcsError, MissingObject, UnsafeName, UsageError
+from dvcs.errors import DvcsError, MissingObject, UnsafeName
 from dvcs.model import Item, Origin
 from dvcs.names import extension, item_id, strip_extension
 
@@ -28,6 +28,11 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 Encoder = Callable[[bytes, str], bytes]
 Sum = tuple[int, int]
 """Size and CRC-32 of a file."""
+
+
+def sum_of(data: bytes) -> Sum:
+    """Return the size and CRC-32 of what a file holds."""
+    return len(data), zlib.crc32(data)
 
 
 class Sink(ABC):
@@ -57,7 +62,7 @@ class Sink(ABC):
         self.lost_fields: Counter[str] = Counter()
         """Fields that it could not write of some annotations, though of most it can."""
         self.sums: dict[str, Sum] = {}
-        """What files other than media are, in sinks that keep account of it."""
+        """What files are that are no copies of media, in sinks that keep account of it."""
         self._folders: set[str] = set()
 
     # What a kind of sink provides
@@ -73,7 +78,7 @@ class Sink(ABC):
         self._write(path, origin.read())
 
     def _wrote(self, path: str, data: bytes | None = None) -> None:  # noqa: B027 -- as above
-        """Keep account of a file other than media; `data` is what is in it, where that is known."""
+        """Keep account of a file that was made; `data` is what is in it, where that is known."""
 
     def _complete(self) -> None:  # noqa: B027 -- files in memory are visible at once
         """Make what was written visible."""
@@ -149,8 +154,8 @@ class Sink(ABC):
             data = encode(decode(origin.read()), extension(path))
         except DvcsError as error:
             raise type(error)(f"item '{item.id}': {error}", hint=error.hint) from None
-        with self._open(path) as file:
-            file.write(data)
+        self._write(path, data)
+        self._wrote(path, data)
 
     def _checked(self, path: str, *, media: bool) -> str:
         checked = item_id(path)
@@ -212,52 +217,6 @@ class MemorySink(Sink):
 
     def _media(self, path: str, origin: Origin) -> None:
         self.origins[path] = origin
-
-
-class ZipSink(Sink):
-    """
-    A zip archive; equal datasets give equal bytes.
-
-    Raises UsageError where there is a file of that name, unless with `update`.
-    """
-
-    def __init__(self, target: Path, *, update: bool = False, **options: Any) -> None:
-        super().__init__(**options)
-        if target.is_symlink() or (target.exists() and not (update and target.is_file())):
-            raise UsageError(f"'{target}' exists", hint="choose another name, or use --update")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._target = target
-        self._temp = beside(target)
-        self._file = self._temp.open("wb")
-        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED)
-
-    @contextmanager
-    def _open(self, path: str) -> Iterator[IO[bytes]]:
-        info = zipfile.ZipInfo(path, EPOCH)
-        info.external_attr = 0o644 << 16
-        packed = extension(path).lower() in (".jpg", ".jpeg", ".png", ".webp", ".gif")
-        info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
-        buffer = io.BytesIO()
-        yield buffer
-        self._zip.writestr(info, buffer.getvalue())
-
-    def _wrote(self, path: str, data: bytes | None = None) -> None:
-        del data  # the archive's own account
-        info = self._zip.getinfo(path)
-        self.sums[path] = info.file_size, info.CRC
-
-    def _complete(self) -> None:
-        self._zip.close()
-        self._file.close()
-        self._temp.replace(self._target)
-
-    def abandon(self) -> None:
-        # Closing writes the archive's directory, for which a full disk has no room either.
-        with suppress(OSError, ValueError):
-            self._zip.close()
-        with suppress(OSError):
-            self._file.close()
-        self._temp.unlink(missing_ok=True)
 
 
 def beside(target: Path) -> Path:

@@ -47,7 +47,6 @@ IMAGE_EXTENSIONS = frozenset(
         *("pfm", "sr", "ras", "exr", "hdr", "pic", "pbm", "pgm", "ppm", "pxm", "pnm"),
     )
 )
-POINT_CLOUD_EXTENSIONS = frozenset({".pcd", ".ply", ".las", ".laz", ".bin"})
 NOT_ARCHIVES = frozenset({".json", ".jsonl", ".ndjson", ".txt", ".xml", ".yaml", ".yml"})
 """Files that need not be asked whether they are archives, for which modules would be loaded."""
 STAMP = ".dvcs-export.json"

@@ -9,21 +9,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dvcs.errors import FormatError, NotADataset, UnknownName, UsageError
 from dvcs.files import Sink, Source
 from dvcs.files.source import FolderSource
-from dvcs.formats._fidelity import Fidelity
-from dvcs.formats._fitting import fitted
 from dvcs.formats._format import Confidence, Format, Option, Rejected, checked_options, options_of
-from dvcs.formats._label_losses import lost_of_labels
-from dvcs.formats._narrowing import narrowed
 from dvcs.model import Dataset
+
+if TYPE_CHECKING:
+    from dvcs.formats._fidelity import Fidelity
 
 __all__ = [
     "Confidence",
-    "Fidelity",
     "Format",
     "Option",
     "Rejected",
@@ -237,12 +235,18 @@ def read(source: Source, format: Format, **options: Any) -> Dataset:
 
 def write(
     dataset: Dataset, format: Format, sink: Sink, *, convert_shapes: bool = True, **options: Any
-) -> Fidelity:
+) -> "Fidelity":
     """
     Write a dataset; return what was converted and what the format could not hold.
 
     The sink is not finished: the caller may still refuse for what was lost.
     """
+    # 2 ms, which those who only read need not spend.
+    from dvcs.formats._fidelity import Fidelity
+    from dvcs.formats._fitting import fitted
+    from dvcs.formats._label_losses import lost_of_labels
+    from dvcs.formats._narrowing import narrowed
+
     writer = format.write
     if writer is None:
         raise UsageError(f"dvcs can read {format.title}, but not write it")

@@ -1,16 +1,12 @@
 """
-Exporting a dataset: written whole or not at all, with a stamp that says what it is.
+Exporting a dataset: written whole or not at all, with a stamp that says what it is (`_stamps.py`).
 
-The stamp (`.dvcs-export.json`, which no reader sees) names the revision, format and options, so
-that what comes back can be compared with what went out, and lists the files, so that a later
-export into the same folder knows which are its own, and which somebody has changed since.
+The stamp lists the files, so that a later export into the same folder knows which are its own, and
+which somebody has changed since.
 """
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,40 +14,19 @@ import msgspec
 
 from dvcs import formats
 from dvcs.errors import DirtyWorkingCopy, LossError, UsageError
-from dvcs.files import FolderSink, Sink, ZipSink
-from dvcs.files.folder_sink import sum_of
+from dvcs.files import FolderSink, Sink
+from dvcs.files.folder_sink import sum_of_file
 from dvcs.files.folders import real_path
-from dvcs.files.sink import EPOCH, Sum
+from dvcs.files.sink import EPOCH
 from dvcs.files.source import STAMP
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._format import Format
+from dvcs.formats._stamps import Stamp, read_stamp, write_stamp
 from dvcs.model import Dataset
 
 ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
 """Archives that nobody who names one expects to be a folder."""
 SHOWN = 5
-LONGEST_STAMP = 1 << 28
-"""A stamp names all files: one of COCO's 120,000 images has 6 MB, with as many labels 20 MB."""
-
-
-class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """
-    What an export or working copy was written from and how.
-
-    `revision` is the hex id of a commit ('' for one that is in none), `labels` their names in the
-    order that gives class indices. `sums` are size and CRC-32 of files other than media.
-    """
-
-    revision: str = ""
-    source: str = ""
-    format: str = ""
-    options: dict[str, Any] = {}
-    filter: str = ""
-    labels: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    sums: dict[str, Sum] = {}
-    convert_shapes: bool = True
-    image_ext: str = ""
 
 
 class Exported(NamedTuple):
@@ -103,6 +78,8 @@ def export(
     if as_zip:
         if guard is not None:
             guard.refuse(guard.edited_members())
+        from dvcs.files.zip_sink import ZipSink
+
         sink = ZipSink(target, update=update, **sinks)
     else:
         stale = before.files if before else ()
@@ -140,7 +117,7 @@ class _Guard:
     """
     Tells what in an earlier export is not as it was written.
 
-    Media, of which a stamp has no sums, count as changed where they are younger than the stamp.
+    Copies of media, of which a stamp has no sums, count as changed where they are younger than it.
     """
 
     def __init__(self, target: Path, stamp: Stamp) -> None:
@@ -165,11 +142,13 @@ class _Guard:
         known = self._stamp.sums.get(path)
         if known is None:
             return found.st_mtime_ns > written
-        return found.st_size != known[0] or sum_of(file) != known
+        return found.st_size != known[0] or sum_of_file(file) != known
 
     def edited_members(self) -> list[str]:
         """Return the members of a zip that are not as they were written, or are gone."""
-        with zipfile.ZipFile(self._target) as archive:
+        from zipfile import ZipFile
+
+        with ZipFile(self._target) as archive:
             members = {one.filename: one for one in archive.infolist() if one.filename != STAMP}
         edited = self._files - members.keys()
         for name, one in members.items():
@@ -204,42 +183,6 @@ def refuse_overlap(source: Path, target: Path) -> None:
             else f"the dataset is read from '{source}', in '{target}'",
             hint="write it to another place",
         )
-
-
-def write_stamp(
-    sink: Sink, stamp: Stamp, dataset: Dataset, format: Format, options: Mapping[str, Any]
-) -> None:
-    """Write the stamp of what a sink holds so far."""
-    full = msgspec.structs.replace(
-        stamp,
-        format=format.name,
-        options=dict(options),
-        labels=dataset.labels.names,
-        files=tuple(sorted(sink.written)),
-        sums=sink.sums,
-    )
-    sink.json(STAMP, {"dvcs.export/1": msgspec.to_builtins(full)})
-
-
-def read_stamp(path: Path, *, packed: bool = False) -> Stamp | None:
-    """
-    Return the stamp of a folder or zip, None where it has none that can be read.
-
-    With `packed` a zip may also be a folder that somebody packed: all is in that folder.
-    """
-    # What is wrong with a zip comes as any of these: it is damaged, encrypted, of a later version.
-    broken = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
-    with suppress(OSError, msgspec.MsgspecError, *broken):
-        if path.is_file():
-            with zipfile.ZipFile(path) as archive:
-                folders = {name.split("/", 1)[0] for name in archive.namelist()} if packed else ()
-                name = f"{min(folders)}/{STAMP}" if len(folders) == 1 else STAMP
-                with archive.open(name) as file:
-                    data = file.read(LONGEST_STAMP)
-        else:
-            data = (path / STAMP).read_bytes()
-        return msgspec.json.decode(data, type=dict[str, Stamp]).get("dvcs.export/1")
-    return None
 
 
 def refuse_loss(fidelity: Fidelity, *, strict: bool, allow_loss: bool) -> None:

@@ -4,9 +4,10 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
+
+import msgspec
 
 from dvcs.errors import UsageError
 from dvcs.files import Source
@@ -28,8 +29,7 @@ class Rejected(Exception):
     """A folder is not in a format; the message says what is missing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(msgspec.Struct, frozen=True, kw_only=True):
     """
     A way to lay a dataset out in files.
 
@@ -59,14 +59,14 @@ class Format:
     media: frozenset[str] = frozenset({"image"})
     fields: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset({"name"})
-    prefers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prefers: Mapping[str, tuple[str, ...]] = {}
     holds: Callable[[Annotation, Item], bool] | None = None
-    optional: Mapping[str, str] = field(default_factory=dict)
+    optional: Mapping[str, str] = {}
     """Fields that are held where an option of `write` is on: `{"save_scores": "score"}`."""
-    loses: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    loses: Mapping[str, Mapping[str, frozenset[str]]] = {}
     """Fields not held where an option of `write` is not as usual, and what is held in their place:
     `{"allow_attributes": {"attributes": frozenset({"attributes.is_crowd"})}}`."""
-    within: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    within: Mapping[str, frozenset[str]] = {}
     """Kinds that stay what they are where the option `tasks` names a task whose own format would
     convert them: `{"stuff": frozenset({"polygon"})}`."""
     annotated: Literal["held", "never", "always"] = "held"
@@ -77,8 +77,7 @@ class Format:
     """Whether everything in the model comes back from it, whatever format it came from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One option of a reader or writer, as its signature gives it."""
 
     name: str

@@ -1,8 +1,9 @@
 """What a format holds when it is written with options that leave something out."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from dvcs.formats._format import Format, options_of
 from dvcs.model import Annotation, Item

@@ -30,7 +30,16 @@ from dvcs.files import Sink, Source, image_size
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.formats._yolo.corners import corner_numbers
 from dvcs.formats._yolo.files import Sizes, make_labels
-from dvcs.formats._yolo.ndjson_lines import KEYS, LABELS, PEEK, ROWS, Parser, head_of, lines_of
+from dvcs.formats._yolo.ndjson_lines import (
+    KEYS,
+    LABELS,
+    PEEK,
+    ROWS,
+    Parser,
+    head_of,
+    lines_of,
+    rest_of,
+)
 from dvcs.formats._yolo.numbers import NAME, ring_numbers
 from dvcs.formats._yolo.rows import Reader, Task, box_numbers, pose_numbers
 from dvcs.formats._yolo.write import image_extension, keypoint_shape, metadata, numbered, pose_pairs
@@ -79,12 +88,7 @@ def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
     if not all(key.isdecimal() and len(key) < 8 for key in head.class_names):
         raise FormatError("a key of 'class_names' is no index", source.place(path), 1)
     labels, names = make_labels({int(key): name for key, name in head.class_names.items()})
-    try:
-        rest = msgspec.json.decode(first)
-    except UnicodeDecodeError:  # in a key that the typed decoder passes over
-        raise FormatError("the first line is not UTF-8", source.place(path), 1) from None
-    for key in ("type", "task", "class_names", "kpt_shape"):
-        rest.pop(key, None)
+    rest = rest_of(source, path, first)
 
     def walk() -> Iterator[Item]:
         readers = {key: Reader(KEYS[key], names, shape=shape) for key in ROWS}

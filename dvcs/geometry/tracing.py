@@ -11,9 +11,9 @@ Where two pixels meet only at a corner the ring stays with its pixel: parts are 
 outer ring touches itself.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,7 @@ from dvcs.geometry.rle import Runs, intervals
 _Bits = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
+class _Ends(msgspec.Struct, frozen=True):
     """
     Ends of horizontal outline, by lattice column, then row; i and i ^ 1 share a vertical line.
 

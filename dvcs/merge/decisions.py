@@ -1,7 +1,6 @@
 """Conflicts as data, decisions about them, and the judge whom every part of a merge asks."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 import msgspec
@@ -208,12 +207,11 @@ Fresh = Callable[[], int]
 """Gives a number that nothing in the source has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What the parts of a merge share: who decides, how, and what is counted."""
 
-    judge: Judge = field(default_factory=Judge)
-    options: Options = field(default_factory=Options)
-    counts: Counts = field(default_factory=Counts)
+    judge: Judge = msgspec.field(default_factory=Judge)
+    options: Options = msgspec.field(default_factory=Options)
+    counts: Counts = msgspec.field(default_factory=Counts)
     trust: Trust = (None, None)
     fresh: Fresh | None = None

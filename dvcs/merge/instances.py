@@ -6,7 +6,6 @@ partition: two shapes belong together where a side that changed that says so.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -159,7 +158,7 @@ class Notes:
             for at in ours:
                 if at in same:
                     versions = Versions(None, self.ours[at], self.theirs[same[at]], anchor)
-                    quiet = replace(self.context, counts=Counts())
+                    quiet = msgspec.structs.replace(self.context, counts=Counts())
                     found = merge_annotation(versions, quiet, size=self.size)
                     self.context.counts.united += 1
                     self._keep(Entry(None, at, same[at]), found.note)

@@ -284,7 +284,7 @@ class MediaPack:
         if data is None:
             raise CorruptObject(
                 f"media '{entry.digest.hex()}' is damaged in '{self.pack.path}'",
-                hint="'dvcs fsck --repair --from REMOTE' restores it from a remote that has it",
+                hint="copy the pack from a backup, or from another copy of the repository",
             )
         return data
 

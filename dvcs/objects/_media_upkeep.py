@@ -202,7 +202,7 @@ def _copy(
                 if unpack(entry, stored) is None:
                     raise CorruptObject(
                         f"media '{entry.digest.hex()}' is damaged in '{pack.pack.path}'",
-                        hint="'dvcs fsck --repair --from REMOTE' restores it",
+                        hint="copy the pack from a backup, or from another copy of the repository",
                     )
                 seen.add(entry.digest)
                 writer = writer or PackWriter(staging)

@@ -323,7 +323,7 @@ class MediaStore:
             reason = damaged[0]
             hint = f"it may be in a damaged pack ({reason}); 'dvcs fsck' tells more"
         else:
-            hint = "'dvcs fetch' gets it from a remote that has it; else import the files again"
+            hint = "import the files again, or copy it from another copy of the repository"
         return MissingObject(f"media '{sha256}' is not in the store", hint=hint)
 
     def _find(self, digest: bytes) -> tuple[MediaPack, Entry] | None:
@@ -405,5 +405,5 @@ class MediaStore:
     def _corrupt(self, sha256: str) -> CorruptObject:
         return CorruptObject(
             f"media '{sha256}' is damaged in the store",
-            hint="'dvcs fsck --repair --from REMOTE' restores it from a remote that has it",
+            hint="copy its file from a backup, or remove that and import the images again",
         )

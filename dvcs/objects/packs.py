@@ -51,6 +51,8 @@ ROLL_AT = 64 << 20
 _MAX_OBJECTS = 1 << 19
 _BATCH_OBJECTS, _BATCH_BYTES = 256, 1 << 20
 _WORTH_A_THREAD = 1024
+_WORTH_THREADS = 16 << 20
+"""Bytes stored before a thread is started for more: starting it takes 3 ms."""
 _BATCHES_UNDER_WAY = 4
 _THREADS = 1  # whoever makes the blobs takes longer; a second one only costs (0.3 s of 19 s)
 _LEVEL = 1
@@ -303,13 +305,17 @@ class PackWriter:
         """
         Store many blobs; yield their ids in the same order.
 
-        Two threads hash and deflate in batches; some MiB of `datas` are held at a time. Lazy: what
-        is not asked for is not stored.
+        Another thread hashes and deflates in batches; some MiB of `datas` are held at a time. Lazy:
+        what is not asked for is not stored.
         """
         under_way: deque[Future[list[Encoded]]] = deque()
+        so_far = 0
         try:
             for batch in _batches(datas):
-                if not under_way and sum(map(len, batch)) < _WORTH_A_THREAD * len(batch):
+                size = sum(map(len, batch))
+                so_far += size
+                small = so_far < _WORTH_THREADS or size < _WORTH_A_THREAD * len(batch)
+                if small and not under_way:
                     # hashlib and isal let other threads run only for more than some KiB, so that
                     # threads would only get into each other's way.
                     yield from map(self.blob, batch)

@@ -93,7 +93,7 @@ class ObjectStore:
         self._check_indexes()
         raise MissingObject(
             f"object {oid.hex()} is missing from '{self.folder}'",
-            hint="'dvcs fsck --repair --from REMOTE' restores what a remote has",
+            hint="copy it from a backup, or from another copy of the repository",
         )
 
     def blob(self, oid: Oid) -> bytes:

@@ -10,10 +10,12 @@ from dvcs.errors import MissingObject, NotADataset, RevisionNotFound, UsageError
 from dvcs.files import MemorySink, open_source
 from dvcs.files.folders import real_path
 from dvcs.files.source import STAMP
-from dvcs.formats._exporting import Exported, Stamp, export, read_stamp
+from dvcs.formats._exporting import Exported, export
+from dvcs.formats._stamps import Stamp, read_stamp
 from dvcs.model import Dataset
 from dvcs.repository.snapshot import join
 from dvcs.repository.working import copies
+from dvcs.repository.working.reading import writing_options
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
@@ -82,7 +84,8 @@ def identify(repo: "Repository", path: Path) -> Identified:
     dataset = stamped_dataset(repo, stamp)
     sink = MemorySink(save_media=True, image_ext=stamp.image_ext or None)
     format = formats.find(stamp.format)
-    formats.write(dataset, format, sink, convert_shapes=stamp.convert_shapes, **stamp.options)
+    options = writing_options(format, stamp.options)
+    formats.write(dataset, format, sink, convert_shapes=stamp.convert_shapes, **options)
     with closing(open_source(path)) as source:
         here = set(source.paths)
         changed = [
@@ -109,7 +112,9 @@ def stamped_dataset(repo: "Repository", stamp: Stamp) -> Dataset:
     except (MissingObject, ValueError):
         raise RevisionNotFound(
             f"revision {stamp.revision[:10] or '(none)'} is not in this repository",
-            hint="fetch it first",
+            hint="it is in the repository that the export was made from",
         ) from None
     names = [stamp.source] if stamp.source else list(snapshot.sources)
+    if not snapshot.sources.keys() >= set(names):
+        raise RevisionNotFound(f"revision {stamp.revision[:10]} has no source '{stamp.source}'")
     return join(snapshot.dataset(name, repo.media_access) for name in names)

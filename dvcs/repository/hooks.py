@@ -12,7 +12,6 @@ each gets. When they run is decided in `gate.py`.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +25,8 @@ from dvcs.repository.layout import NAME
 from dvcs.repository.locks import told
 
 if TYPE_CHECKING:
+    import subprocess
+
     from dvcs.repository.layout import Layout
 
 NAMES: Mapping[str, str] = {
@@ -271,6 +272,8 @@ def run(
     a descriptor), else it is kept. Raises HookRefused where it may not run or cannot be started;
     KeyboardInterrupt passes through when it has ended.
     """
+    import subprocess  # 3 ms, for those who have hooks
+
     # Looked at again, for it may have waited for a lock since.
     require_ready(hook._replace(state=_state(layout, hook.name, hook.path)))
     command = [sys.executable, "-P"] if hook.path.suffix == PYTHON else []
@@ -308,8 +311,10 @@ def _inherited() -> dict[str, str]:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """Have a hook end that was interrupted: it got the terminal's interrupt as well."""
+    from subprocess import TimeoutExpired
+
     for stop in (process.terminate, process.kill):
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(TimeoutExpired):
             process.wait(PATIENCE)
             return
         stop()

@@ -20,8 +20,9 @@ Where everything of a repository is, how one is made, and how it is found.
 import re
 import shutil
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from dvcs.errors import NotARepository, RepositoryError, UsageError
 from dvcs.objects._durable import fsync_dir, temp_name, write_atomic
@@ -65,8 +66,7 @@ FILES = {
 """What is in a new repository."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The paths of a repository. `root` is the working folder, `git` the `.dvcs` in it."""
 
     root: Path

@@ -1,9 +1,10 @@
 """Where the bytes of a revision's media are: in the media store, or where a record refers to."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dvcs.errors import CorruptObject
 from dvcs.files import PathOrigin
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class StoredOrigin(Copying):
+class StoredOrigin(msgspec.Struct, Copying, frozen=True):
     """A file in the media store; what it gives is verified."""
 
     store: "MediaStore"
@@ -39,8 +39,7 @@ class StoredOrigin(Copying):
         self.store.copy_to(self.sha256, target, link=link, fresh=True)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class ReferencedOrigin(PathOrigin):
+class ReferencedOrigin(PathOrigin, frozen=True):
     """A file that is not stored; where its hash is known, it is verified."""
 
     sha256: str | None

@@ -24,7 +24,6 @@ more. What a trusted file calls in turn is its own affair.
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -185,7 +184,7 @@ def _known(layout: "Layout", record: _Record) -> _Place | None:
 
 def _new_token(layout: "Layout") -> str:
     """Return a token that nobody else knows, after noting it in the repository, durably."""
-    token = secrets.token_hex(16)
+    token = os.urandom(16).hex()
     path = layout.state / TOKENS
     with told(path):
         make_dirs(path.parent)

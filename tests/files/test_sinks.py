@@ -15,13 +15,13 @@ from dvcs.files import (
     MemorySink,
     MemorySource,
     PathOrigin,
-    ZipSink,
     open_source,
 )
 from dvcs.files import (
     folder_sink as sink_module,
 )
 from dvcs.files.origins import copy_file
+from dvcs.files.zip_sink import ZipSink
 from dvcs.model import Item, Media, MediaFile
 from tests.gallery import image_item, png
 

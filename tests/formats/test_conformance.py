@@ -29,10 +29,11 @@ from dvcs.files import (
     MemorySink,
     MemorySource,
     Source,
-    ZipSink,
     open_source,
 )
-from dvcs.formats import Fidelity, Format, options_of
+from dvcs.files.zip_sink import ZipSink
+from dvcs.formats import Format, options_of
+from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._fitting import fitted
 from dvcs.formats._label_losses import lost_of_labels
 from dvcs.model import Annotation, Bbox, Cuboid3d, Dataset, Item, Label, Points, Polygon

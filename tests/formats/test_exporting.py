@@ -14,7 +14,8 @@ from dvcs import formats
 from dvcs.errors import DirtyWorkingCopy, UsageError
 from dvcs.files import BytesOrigin
 from dvcs.files.sink import EPOCH
-from dvcs.formats._exporting import STAMP, Exported, export, read_stamp, refuse_overlap
+from dvcs.formats._exporting import STAMP, Exported, export, refuse_overlap
+from dvcs.formats._stamps import read_stamp
 from dvcs.model import Bbox, Dataset
 from tests.gallery import image_item, png
 

@@ -7,7 +7,8 @@ import pytest
 from dvcs import formats
 from dvcs.errors import UnsafeName
 from dvcs.files import BytesOrigin, MemorySink, MemorySource
-from dvcs.formats import Confidence, Fidelity, Format
+from dvcs.formats import Confidence, Format
+from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._fitting import fitted
 from dvcs.model import (
     VISIBLE,

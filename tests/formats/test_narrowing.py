@@ -7,8 +7,8 @@ import pytest
 from dvcs import formats
 from dvcs.errors import LossError, UsageError
 from dvcs.files import MemorySink, MemorySource
-from dvcs.formats import Fidelity
 from dvcs.formats._exporting import export
+from dvcs.formats._fidelity import Fidelity
 from dvcs.model import Annotation, Bbox, Caption, Dataset, Item, Label, Points, Polygon
 from tests.gallery import LABELS, bitmap, image_item
 

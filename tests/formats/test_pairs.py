@@ -14,8 +14,9 @@ import pytest
 from dvcs import formats
 from dvcs.errors import LossError
 from dvcs.files import MemorySink, MemorySource
-from dvcs.formats import Fidelity, Format
+from dvcs.formats import Format
 from dvcs.formats._exporting import export
+from dvcs.formats._fidelity import Fidelity
 from dvcs.model import Annotation, Bbox, Dataset, Item, Label, Labels, Mask, Polygon
 from tests.conftest import needs_samples
 from tests.gallery import LABELS, bitmap, gallery, image_item

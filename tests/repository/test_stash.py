@@ -1,7 +1,7 @@
 import pytest
 
 from dvcs.errors import DirtyWorkingCopy, RepositoryError, UsageError
-from dvcs.formats._exporting import read_stamp
+from dvcs.formats._stamps import read_stamp
 from dvcs.repository import Repository, editing, stash
 from dvcs.repository.gc import collect
 from dvcs.repository.merges import conflicts

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from dvcs.errors import DvcsError
 from dvcs.formats._coco.parse import CROWD, Instance, points_extent, usual_spelling
@@ -23,8 +24,7 @@ DERIVED = ("bbox", "area", "segmentation", "keypoints", "num_keypoints")
 NO_SHAPE = ("bbox", "points", "label", "caption")
 
 
-@dataclass(slots=True, frozen=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True):
     """
     Makes records for one file, without their `id` and `image_id`.
 

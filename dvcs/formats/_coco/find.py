@@ -3,7 +3,9 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from dvcs.errors import FormatError, NotADataset
 from dvcs.files import Source
@@ -24,8 +26,7 @@ DETECTION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """One COCO file: its path, the task that its name says (None: none), its subset."""
 
     path: str

@@ -11,7 +11,6 @@ import mmap
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from operator import lt
 from typing import Any
@@ -44,8 +43,7 @@ _INT64 = 1 << 63
 _RAWS = msgspec.json.Decoder(list[Raw])
 
 
-@dataclass(slots=True)
-class Image:
+class Image(msgspec.Struct):
     """An image record: its id, its name as the file has it, and as an item may have it."""
 
     id: Id
@@ -53,8 +51,7 @@ class Image:
     name: str
 
 
-@dataclass(slots=True)
-class Index:
+class Index(msgspec.Struct):
     """
     The records of one file.
 
@@ -65,26 +62,26 @@ class Index:
 
     images: list[Raw]
     records: list[Raw]
-    heads: list[Image | None] = field(default_factory=list)
-    top: dict[str, Any] = field(default_factory=dict)
+    heads: list[Image | None] = []
+    top: dict[str, Any] = {}
     """`info` and `licenses`, where the file has them."""
-    categories: list[dict[str, Any]] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-    keys: dict[str, Any] = field(default_factory=dict)
-    by_image: dict[str, dict[int, list[Any]]] = field(default_factory=dict)
-    orphans: list[int] = field(default_factory=list)
-    lost_images: list[int] = field(default_factory=list)
+    categories: list[dict[str, Any]] = []
+    absent: list[str] = []
+    keys: dict[str, Any] = {}
+    by_image: dict[str, dict[int, list[Any]]] = {}
+    orphans: list[int] = []
+    lost_images: list[int] = []
     duplicates: frozenset[Id] = frozenset()
     """Ids that more than one annotation has."""
-    twice: set[Id] = field(default_factory=set)
+    twice: set[Id] = set()
     """Ids that more than one image has."""
-    category_ids: set[Id] = field(default_factory=set)
+    category_ids: set[Id] = set()
     results: bool = False
-    errors: list[DvcsError] = field(default_factory=list)
+    errors: list[DvcsError] = []
     buffer: "bytes | mmap.mmap" = b""
-    first: "array[int]" = field(default_factory=lambda: array("i"))
+    first: "array[int]" = msgspec.field(default_factory=lambda: array("i"))
     """The first annotation of each image, -1 where there is none."""
-    following: "array[int]" = field(default_factory=lambda: array("i"))
+    following: "array[int]" = msgspec.field(default_factory=lambda: array("i"))
     """For each annotation the next one of the same image, or -1."""
 
     def of_image(self, position: int) -> Iterator[int]:

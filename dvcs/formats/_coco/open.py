@@ -6,7 +6,6 @@ Files of one subset are about the same images: an image is the same by its file 
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -33,16 +32,15 @@ from dvcs.model import Category
 from dvcs.names import id_of_file, strip_extension
 
 
-@dataclass(slots=True)
-class CocoFile:
+class CocoFile(msgspec.Struct):
     """One file, ready to be walked."""
 
     place: Place
     index: Index
     task: str
-    labels: dict[Id, str] = field(default_factory=dict)
-    keys: dict[Id, str] = field(default_factory=dict)
-    parser: Parser | PanopticParser = field(default_factory=lambda: Parser({}))
+    labels: dict[Id, str] = {}
+    keys: dict[Id, str] = {}
+    parser: Parser | PanopticParser = msgspec.field(default_factory=lambda: Parser({}))
     plain: bool = False
     """Whether its polygons need no note of their task."""
     finder: ImageFinder | None = None
@@ -52,14 +50,13 @@ class CocoFile:
         return f"{self.task}_{self.place.subset}"
 
 
-@dataclass(slots=True)
-class Subset:
+class Subset(msgspec.Struct):
     """The files of one subset, and where in each of them an item's image is (-1: nowhere)."""
 
     name: str
     files: list[CocoFile]
-    ids: list[str] = field(default_factory=list)
-    rows: "list[array[int]]" = field(default_factory=list)
+    ids: list[str] = []
+    rows: "list[array[int]]" = []
 
     @property
     def known(self) -> frozenset[str]:

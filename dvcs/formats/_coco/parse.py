@@ -13,7 +13,6 @@ record deviates from what `fields.py` would write stands in `extra["coco"]["dvcs
 """
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -52,8 +51,7 @@ class BadRecord(DvcsError):
     """One annotation that cannot be read; where it stands is added by the caller."""
 
 
-@dataclass(slots=True)
-class Instance:
+class Instance(msgspec.Struct):
     """What one record is: an annotation, and keypoints beside a shape."""
 
     shape: Annotation
@@ -65,8 +63,7 @@ class Instance:
         return self.points is not None or self.shape.kind == "points"
 
 
-@dataclass(slots=True, frozen=True)
-class Parser:
+class Parser(msgspec.Struct, frozen=True):
     """
     Reads the records of one file.
 
@@ -155,17 +152,16 @@ class Parser:
         return _Reading(self, record, unknown).instance()
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """One record under way: what becomes of each of its keys."""
 
     parser: Parser
     record: Record
     extra: dict[str, Any]
-    derived: dict[str, Any] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)
-    attributes: dict[str, Any] = field(default_factory=dict)
-    absent: list[str] = field(default_factory=list)
+    derived: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    absent: list[str] = []
     kind: str = ""
 
     def instance(self) -> Instance:

@@ -11,9 +11,9 @@ Which files there are follows what was read, or else what there is to write.
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import IO, Any
 
+import msgspec
 from msgspec import UNSET
 
 from dvcs.files import Sink
@@ -70,24 +70,22 @@ def write(
         export.finish()
 
 
-@dataclass(slots=True)
-class _Subset:
+class _Subset(msgspec.Struct):
     """A subset under way: the tasks that it had, its files, its image records by who lists them."""
 
     name: str
     known: frozenset[str]
     had: frozenset[str]
-    files: dict[str, Output] = field(default_factory=dict)
-    images: dict[frozenset[str], IO[bytes]] = field(default_factory=dict)
+    files: dict[str, Output] = {}
+    images: dict[frozenset[str], IO[bytes]] = {}
 
 
-@dataclass(slots=True)
-class _Image:
+class _Image(msgspec.Struct):
     """The id of an image, or its place among those that wait for one; other ids by task."""
 
     id: Id | None
     place: int
-    ids: dict[str, Id] = field(default_factory=dict)
+    ids: dict[str, Id] = {}
 
     def of(self, task: str, place: int) -> tuple[Any, tuple[int, int]]:
         """Return its id in the file of a task (UNSET: it waits), and the places of both ids."""

@@ -7,8 +7,9 @@ ours, speaks for its folder.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from dvcs.errors import FormatError, UnsafeName
 from dvcs.files import Source
@@ -62,8 +63,7 @@ def looks_like_cvat(source: Source, path: str) -> bool:
     return ROOT.search(head) is not None
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, dict=True):
     """One CVAT file: its meta, tasks and labels, and where its images are."""
 
     path: str

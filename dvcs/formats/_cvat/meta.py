@@ -19,7 +19,6 @@ Outline = list[list[Any]]
 MAX_FRAMES = 2_000_000
 """More frames than a task has (18 hours at 30 a second); a hostile file can name 10**18."""
 STEP = re.compile(r"\s*step\s*=\s*(\d{1,9})\s*")
-UNITS = ("task", "job", "project")
 
 
 def outline(element: Element) -> str | Outline:

@@ -8,7 +8,6 @@ walk comes to it, so that what is held is one item and the places of the others.
 import codecs
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -57,8 +56,7 @@ from dvcs.names import item_id, simple_name
 RELEASE = 1 << 14
 
 
-@dataclass(slots=True)
-class _File:
+class _File(msgspec.Struct):
     """One annotation file, taken apart."""
 
     path: str
@@ -66,9 +64,9 @@ class _File:
     subset: str
     raws: list[Raw]
     buffer: "bytes | mmap.mmap" = b""
-    labels: Labels = field(default_factory=Labels)
-    top: dict[str, Any] = field(default_factory=dict)
-    others: dict[str, Any] = field(default_factory=dict)
+    labels: Labels = msgspec.field(default_factory=Labels)
+    top: dict[str, Any] = {}
+    others: dict[str, Any] = {}
 
     def release(self) -> None:
         """Let go of the pages of the mapped file: they come back when they are looked at."""

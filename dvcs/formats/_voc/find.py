@@ -7,9 +7,10 @@ in one place (`VOCdevkit/VOC2007` and `VOC2012`): then the folder's name begins 
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from dvcs.files import FolderSource, Source
 from dvcs.files.source import IMAGE_EXTENSIONS
@@ -44,22 +45,21 @@ class Entry(NamedTuple):
     root: "Root"
 
 
-@dataclass
-class Root:
+class Root(msgspec.Struct):
     """One devkit, or the one loose folder of a place; files by item id."""
 
     prefix: str
     loose: bool = False
     name: str = ""
     """What begins the ids of its items."""
-    xmls: dict[str, str] = field(default_factory=dict)
-    images: dict[str, str] = field(default_factory=dict)
-    classes: dict[str, str] = field(default_factory=dict)
-    objects: dict[str, str] = field(default_factory=dict)
-    lists: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    xmls: dict[str, str] = {}
+    images: dict[str, str] = {}
+    classes: dict[str, str] = {}
+    objects: dict[str, str] = {}
+    lists: dict[str, dict[str, list[str]]] = {}
     """Ids by folder of `ImageSets` and name of the list."""
-    class_lists: list[ClassList] = field(default_factory=list)
-    unions: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    class_lists: list[ClassList] = []
+    unions: dict[str, dict[str, list[str]]] = {}
     """Lists that only join others (`trainval`), by folder, and those others."""
 
 
@@ -250,10 +250,12 @@ def _entry(
     source: Source, root: Root, id: str, sets: dict[str, list[str]], *, listed: bool
 ) -> Entry:
     name = root.name + id
-    subset = next((names[0] for folder in FOLDERS if (names := sets.get(folder))), None)
-    starred = {
-        folder: ["*" if one == subset else one for one in names] for folder, names in sets.items()
-    }
+    main = sets.get(FOLDERS[0])
+    subset: str | None
+    if main is not None and len(main) == len(sets) == 1:  # as almost all are
+        subset, starred = main[0], {FOLDERS[0]: ["*"]}
+    else:
+        subset, starred = _starred(sets)
     if subset is None:
         if not root.lists:
             subset, name = _split_subset(name)
@@ -264,6 +266,14 @@ def _entry(
         image = source.images.get(strip_extension(root.xmls[id]))
     found = (root.xmls.get(id), image, root.classes.get(id), root.objects.get(id))
     return Entry(name, subset, *found, starred if listed else None, root)
+
+
+def _starred(sets: Mapping[str, list[str]]) -> tuple[str | None, dict[str, list[str]]]:
+    """Return the subset that lists put an item in, and the lists with a star for its name."""
+    subset = next((names[0] for folder in FOLDERS if (names := sets.get(folder))), None)
+    return subset, {
+        folder: ["*" if one == subset else one for one in names] for folder, names in sets.items()
+    }
 
 
 def _split_subset(id: str) -> tuple[str | None, str]:

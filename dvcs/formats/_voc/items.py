@@ -91,7 +91,8 @@ class ItemReader:
     ) -> None:
         self.source = source
         self.tasks = frozenset(tasks)
-        self.main = main
+        usual = [TASKS[task] for task in tasks] if len(tasks) == 1 else ["Main"] if main else []
+        self._usual_sets = {folder: ["*"] for folder in usual}
         self.numbered = numbered
         self.shown = shown
         self.layouts = layouts
@@ -263,11 +264,10 @@ class ItemReader:
     def _keep_sets(self, entry: Entry, seen: set[str], extra: dict[str, Any]) -> None:
         if entry.sets is None:
             return
-        if len(self.tasks) == 1:
-            usual = {TASKS[task] for task in self.tasks}
-        else:
-            usual = {TASKS[task] for task in seen} | ({"Main"} if self.main else set())
-        if entry.sets != {folder: ["*"] for folder in usual}:
+        usual = self._usual_sets
+        if seen and len(self.tasks) > 1:
+            usual = {**usual, **{TASKS[task]: ["*"] for task in seen}}
+        if entry.sets != usual:
             extra["#sets"] = entry.sets
 
 

@@ -15,6 +15,7 @@ CDATA, comments and processing instructions, and means the same to the parser.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -36,8 +37,13 @@ _DECLARATION: Final = (
     r"(?:<\?xml version=[\"']1\.0[\"'](?: encoding=[\"'](?i:utf-8|us-ascii|ascii|iso-8859-1)[\"'])?"
     r" ?\?>)?"
 )
-_END: Final = re.compile(rf"{_BLANK}</annotation>{_BLANK}\Z")
+_END: Final = re.compile(rf"</annotation>{_BLANK}\Z")
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
+_SPECIAL: Final[dict[tuple[str, ...], str]] = {
+    ("object", "name"): r"([ \t!-%'-;=?-~]+)",
+    **{("object", "bndbox", corner): r"([ \t\n0-9.eE+-]+)" for corner in _CORNERS},
+}
+"""Texts that only the parser takes otherwise: names over several lines, what is no usual number."""
 _ABOUT: Final = frozenset({"pose", *FLAGS})
 _MARKS: Final[tuple[dict[str, str], ...]] = ({}, {"verified": "yes"}, {"verified": "no"})
 """The attributes of roots that patterns have: LabelImg's, which may differ from file to file."""
@@ -61,9 +67,9 @@ class _Head(NamedTuple):
 
 
 class _Object(NamedTuple):
-    """One `<object>`; its texts by the number of their group."""
+    """One `<object>`: all of it, then its texts, which the others name by number."""
 
-    match: Callable[[str, int], "re.Match[str] | None"]
+    pattern: "re.Pattern[str]"
     name: int
     corners: Callable[[tuple[str, ...]], tuple[str, ...]]
     others: Callable[[tuple[str, ...]], Any]
@@ -103,21 +109,24 @@ class Layouts:
         return None
 
     def _read_objects(self, text: str, at: int) -> list[Annotation] | None:
+        """Return the objects from a place on; None where there is anything else."""
         notes: list[Annotation] = []
-        layouts = tuple(self._objects.values())
-        end = len(text)
-        while True:
-            for layout in layouts:
-                match = layout.match(text, at)
+        for layout in islice(self._objects.values(), 1):
+            # All at once, where they are all alike: what lies between two would be missing here.
+            found = layout.pattern.findall(text, at)
+            if _END.match(text, at + sum([len(texts[0]) for texts in found])):
+                return notes if _add_boxes(layout, found, notes) else None
+        while _END.match(text, at) is None:
+            for layout in self._objects.values():
+                match = layout.pattern.match(text, at)
                 if match is not None:
                     break
             else:
-                return notes if _END.match(text, at, end) else None
-            note = _box(layout, match.groups(""))
-            if note is None:
                 return None
-            notes.append(note)
+            if not _add_boxes(layout, [match.groups("")], notes):
+                return None
             at = match.end()
+        return notes
 
     def learn(self, root: Element) -> None:
         """Take the patterns of a parsed file, where it is plain and they are new."""
@@ -148,35 +157,50 @@ def _record(head: _Head, texts: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _box(layout: _Object, texts: tuple[str, ...]) -> Bbox | None:
-    """Return an object; None where something is odd about its numbers or name."""
-    name = texts[layout.name]
-    corners = layout.corners(texts)
-    try:
-        left, top, right, bottom = map(float, corners)
-    except ValueError:
+def _add_boxes(layout: _Object, found: list[tuple[str, ...]], notes: list[Annotation]) -> bool:
+    """Add objects; return False where something is odd about the numbers or attributes of one."""
+    _, name, corners, others, _, _, extra, known = layout
+    for texts in found:
+        try:
+            left, top, right, bottom = map(float, corners(texts))
+        except ValueError:
+            return False
+        w, h = right - left, bottom - top
+        size = w + h
+        if size - size:  # infinite
+            return False
+        attributes = known.get(others(texts))
+        if attributes is None:
+            attributes = _learn_values(layout, texts)
+            if attributes is None:
+                return False
+        exact = left + w == right and top + h == bottom
+        derived = _NOTHING if exact else derived_corners(left, top, right, bottom)
+        notes.append(
+            Bbox(
+                left,
+                top,
+                w,
+                h,
+                label=texts[name],
+                attributes=attributes,
+                extra=extra,
+                derived=derived,
+            )
+        )
+    return True
+
+
+def _learn_values(layout: _Object, texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return and keep the attributes that texts make; None where two have one name."""
+    if len(layout.known) >= MOST_KEPT:
+        layout.known.clear()
+    more = {texts[key]: plain_value(texts[value]) for key, value in layout.attributes}
+    if not _ABOUT.isdisjoint(more):
         return None
-    w, h = right - left, bottom - top
-    # Infinite or no number, or one that only Python reads as one; a name that goes over lines.
-    size = w + h
-    if size - size or "_" in "".join(corners) or not name or "\n" in name:
-        return None
-    others = layout.others(texts)
-    attributes = layout.known.get(others)
-    if attributes is None:
-        if len(layout.known) >= MOST_KEPT:
-            layout.known.clear()
-        more = {texts[key]: plain_value(texts[value]) for key, value in layout.attributes}
-        if not _ABOUT.isdisjoint(more):
-            return None
-        attributes = {**{key: flag_value(key, texts[n]) for key, n in layout.flags}, **more}
-        layout.known[others] = attributes
-    if left + w == right and top + h == bottom:
-        return Bbox(left, top, w, h, label=name, attributes=attributes, extra=layout.extra)
-    derived = derived_corners(left, top, right, bottom)
-    return Bbox(
-        left, top, w, h, label=name, attributes=attributes, extra=layout.extra, derived=derived
-    )
+    attributes = {**{key: flag_value(key, texts[n]) for key, n in layout.flags}, **more}
+    layout.known[layout.others(texts)] = attributes
+    return attributes
 
 
 # -- patterns of elements ------------------------------------------------------------------------
@@ -202,7 +226,7 @@ def _learn_head(children: list[Element], marks: Mapping[Any, Any]) -> tuple[str,
     )
     root = "".join(["annotation", *(f' {name}="{value}"' for name, value in marks.items())])
     inner = _BLANK.join([f"<{root}>", *map(str, patterns)])
-    pattern = rf"{_DECLARATION}{_BLANK}{inner}"
+    pattern = rf"{_DECLARATION}{_BLANK}{inner}{_BLANK}"
     return pattern, _Head(
         re.compile(pattern).match, plan, {f"@{name}": str(value) for name, value in marks.items()}
     )
@@ -212,11 +236,11 @@ def _learn_object(element: Element) -> tuple[str, _Object] | None:
     """Return the pattern of an object; None where it is more than one box and its attributes."""
     paths: list[tuple[str, ...]] = []
     pattern = _pattern(element, paths, ())
-    paths = [path[1:] for path in paths]
+    paths = [(), *(path[1:] for path in paths)]  # the first group is all of it
     tags = Counter(str(child.tag) for child in element)
     if pattern is None or max(tags.values(), default=2) > 1:
         return None
-    groups = {path: n for n, path in enumerate(paths) if path[0] != "attributes"}
+    groups = {path: n for n, path in enumerate(paths) if path[:1] not in {(), ("attributes",)}}
     corners = [("bndbox", name) for name in _CORNERS]
     wanted = {("name",), *corners, *((tag,) for tag in _ABOUT & tags.keys())}
     attributes = _learn_attributes(element, paths)
@@ -226,7 +250,7 @@ def _learn_object(element: Element) -> tuple[str, _Object] | None:
     others = [n for _, n in flags] + [n for pair in attributes for n in pair]
     missing = [one for one in EXPECTED if one not in tags]
     return pattern, _Object(
-        match=re.compile(f"{_BLANK}{pattern}").match,
+        pattern=re.compile(f"({pattern}{_BLANK})"),
         name=groups["name",],
         corners=itemgetter(*(groups[one] for one in corners)),
         others=itemgetter(*others) if others else lambda _: (),
@@ -241,7 +265,7 @@ def _learn_attributes(
     element: Element, paths: list[tuple[str, ...]]
 ) -> tuple[tuple[int, int], ...] | None:
     """Return the groups of name and value of an object's attributes; None where they are odd."""
-    found = [n for n, path in enumerate(paths) if path[0] == "attributes"]
+    found = [n for n, path in enumerate(paths) if path[:1] == ("attributes",)]
     pairs = []
     for one in element.iterfind("attributes/*"):
         tags = [str(child.tag) for child in one]
@@ -265,7 +289,7 @@ def _pattern(element: Element, paths: list[tuple[str, ...]], above: tuple[str, .
     path = (*above, tag)
     if not len(element):
         paths.append(path)
-        text = f"<{tag}>{_TEXT}</{tag}>"
+        text = f"<{tag}>{_SPECIAL.get(path, _TEXT)}</{tag}>"
         return text if element.text else f"(?:<{tag}/>|{text})"
     inner = [_pattern(child, paths, path) for child in element]
     if None in inner:

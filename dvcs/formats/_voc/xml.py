@@ -7,8 +7,9 @@ Files are joined from strings. Elements that most readers of VOC expect (`pose`,
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from dvcs.convert import convert
 from dvcs.errors import InvalidShape
@@ -24,12 +25,11 @@ _USUAL = {"depth": "3"}
 _BOOLEAN = frozenset({"0", "1", "true", "false", "yes", "no"})
 
 
-@dataclass
-class Object:
+class Object(msgspec.Struct):
     """What becomes one `<object>`: a box with its parts, its mask, or a mask alone."""
 
     note: Annotation
-    parts: list[Bbox] = field(default_factory=list)
+    parts: list[Bbox] = []
     mask: Mask | None = None
     group: int = 0
     extent: tuple[float, float, float, float] | None = None

@@ -1,8 +1,9 @@
 """What the `data.yaml` of an Ultralytics dataset says: labels, subsets, keypoints, and the rest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from dvcs.errors import FormatError
 from dvcs.files import Source
@@ -18,19 +19,18 @@ TASKS = frozenset({"detect", "segment", "pose", "obb", "classify"})
 LISTS = (".txt", ".list")
 
 
-@dataclass
-class Config:
+class Config(msgspec.Struct):
     """What `data.yaml` says. `subsets` are names or paths by key, with their line."""
 
     path: str
     root: str = ""
     """The key `path`: the folder from which the others are meant, on the machine of its writer."""
-    names: dict[int, str] = field(default_factory=dict)
-    subsets: dict[str, Node] = field(default_factory=dict)
+    names: dict[int, str] = {}
+    subsets: dict[str, Node] = {}
     shape: tuple[int, int] | None = None
-    keypoints: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    keypoints: dict[int, tuple[str, ...]] = {}
     task: str = ""
-    rest: dict[str, Any] = field(default_factory=dict)
+    rest: dict[str, Any] = {}
     """All else, to be written again."""
 
     @property

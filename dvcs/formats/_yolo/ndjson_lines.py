@@ -1,5 +1,6 @@
 """The lines of Ultralytics' NDJSON: what they have, and the items that they are."""
 
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import msgspec
@@ -48,21 +49,34 @@ class Image(msgspec.Struct, frozen=True):
 
 
 HEAD = msgspec.json.Decoder(Head)
+OF_HEAD = frozenset({"task", *Head.__struct_fields__})
+BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a line raises that is no JSON, or not that of a record."""
 IMAGE = msgspec.json.Decoder(Image)
-ROWS = frozenset({"boxes", "segments", "obb", "pose"})
 
 
 def head_of(source: Source, path: str, line: bytes, *, complete: bool = True) -> Head:
     """Return the first line; of a part of it (not `complete`) only whether it begins like one."""
     try:
         return HEAD.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BROKEN as error:
         if not complete and len(line) == PEEK and line.startswith(b'{"type":'):
             return Head("dataset")
-        problem = str(json_error(error, line, source.place(path))).partition(": ")[2]
-        raise FormatError(
-            f"the first line is no dataset record: {problem}", source.place(path), 1
-        ) from None
+        raise _no_head(error, line, source.place(path)) from None
+
+
+def rest_of(source: Source, path: str, line: bytes) -> dict[str, Any]:
+    """Return what else the first line says."""
+    try:
+        said: dict[str, Any] = msgspec.json.decode(line)
+    except BROKEN as error:  # in what the typed decoder passes over
+        raise _no_head(error, line, source.place(path)) from None
+    return {key: value for key, value in said.items() if key not in OF_HEAD}
+
+
+def _no_head(error: Exception, line: bytes, place: PurePosixPath) -> FormatError:
+    problem = str(json_error(error, line, place)).partition(": ")[2]
+    return FormatError(f"the first line is no dataset record: {problem}", place, 1)
 
 
 def lines_of(source: Source, path: str) -> list[tuple[int, bytes]]:
@@ -98,7 +112,7 @@ class Parser:
         number, line = numbered_line
         try:
             image = IMAGE.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except BROKEN as error:
             problem = str(json_error(error, line, self.place)).partition(": ")[2]
             raise FormatError(problem, self.place, number) from None
         try:

@@ -1,7 +1,6 @@
 """How to merge, what was decided about it, and what was found: shared by all parts of a merge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -61,17 +60,16 @@ def is_named(path: str, selector: str) -> bool:
     )
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct):
     """How to merge and what was decided; collects what was found."""
 
     options: Options
-    decisions: Mapping[Where, Mapping[str, Decision]] = field(default_factory=dict)
+    decisions: Mapping[Where, Mapping[str, Decision]] = {}
     select: Selection | None = None
     between_bases: bool = False
-    counts: Counts = field(default_factory=Counts)
-    found: list[ItemConflicts] = field(default_factory=list)
-    labels: dict[str, Labels] = field(default_factory=dict)
+    counts: Counts = msgspec.field(default_factory=Counts)
+    found: list[ItemConflicts] = []
+    labels: dict[str, Labels] = {}
 
     @property
     def is_open(self) -> bool:

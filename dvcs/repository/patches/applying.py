@@ -23,7 +23,7 @@ from dvcs.repository.merges.trees import merge_versions
 from dvcs.repository.patches.making import patch_lines
 from dvcs.repository.patches.sides import Fit, Sides, Store, sides_of
 from dvcs.repository.patches.text import Patch, read_patch
-from dvcs.repository.reachability import media_of, media_of_lines
+from dvcs.repository.reachability import Reachable, media_of, media_of_lines, roots
 from dvcs.repository.snapshot import dataset_json, write_root
 from dvcs.repository.transaction import Committed, Transaction
 from dvcs.repository.working import checkout
@@ -91,7 +91,7 @@ def apply_patch(
         if plan.is_open:
             if dry_run or change.base is None:
                 _refuse(plan)
-            absent.note(repo, _absent(repo, patch))
+            absent.note(repo, _never_here(repo, patch))
             theirs = _aside(change, sides, text, author)
         else:
             theirs = None
@@ -144,7 +144,7 @@ def _commit(
         operation="apply",
         arguments={"from": patch.header.from_, "to": patch.header.to, **made},
         author=author,
-        moves=lambda _: absent.noted(repo, _absent(repo, patch)),
+        moves=lambda _: absent.noted(repo, _never_here(repo, patch)),
     )
 
 
@@ -241,12 +241,24 @@ def _applied(
         states.count("exact"),
         states.count("done"),
         tuple(one.place for one in fits if one.state == "changed"),
-        tuple(_absent(repo, patch)),
+        tuple(_not_here(repo, patch)),
         picks,
     )
 
 
-def _absent(repo: "Repository", patch: Patch) -> list[str]:
+def _never_here(repo: "Repository", patch: Patch) -> list[str]:
+    """Return those of the media that are not here which nothing here named before: none is lost."""
+    noted = absent.known(repo.layout)
+    media = [one for one in _not_here(repo, patch) if one not in noted]
+    if not media:
+        return []
+    reachable = Reachable(repo)
+    for root in roots(repo).values():
+        reachable.add(root)
+    return [one for one in media if one not in reachable.named_media]
+
+
+def _not_here(repo: "Repository", patch: Patch) -> list[str]:
     """Return the media that the patch brings into items, and whose bytes are not here."""
     wanted: dict[str, None] = {}
     for source in patch.sources:

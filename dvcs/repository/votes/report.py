@@ -17,7 +17,6 @@ findings are those of `dvcs.vote`, with labels by name.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -35,8 +34,7 @@ from dvcs.vote import (
 )
 
 
-@dataclass
-class SourceVotes:
+class SourceVotes(msgspec.Struct):
     """
     The vote of one source, while it grows and when it is done.
 
@@ -46,13 +44,13 @@ class SourceVotes:
     source: str
     voters: tuple[str, ...]
     absent: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = {}
     differences: tuple[LabelDifference, ...] = ()
     agreement: Agreement | None = None
     items: int = 0
     untouched: int = 0
     renumbered: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = []
 
     @classmethod
     def begun(

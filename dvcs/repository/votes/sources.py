@@ -7,9 +7,10 @@ changed to the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import NamedTuple
+
+import msgspec
 
 from dvcs.merge import Counts
 from dvcs.model import Item, Labels, Other
@@ -51,8 +52,7 @@ class Elector(NamedTuple):
     earlier: tuple[Version, ...] = ()
 
 
-@dataclass
-class Poll:
+class Poll(msgspec.Struct):
     """
     How to vote and what was decided; collects conflicts (in the plan) and findings.
 
@@ -62,8 +62,8 @@ class Poll:
     options: Options
     plan: Plan
     ours: Version
-    found: list[SourceVotes] = field(default_factory=list)
-    voted: dict[str, set[Place]] = field(default_factory=dict)
+    found: list[SourceVotes] = []
+    voted: dict[str, set[Place]] = {}
     wanted: Mapping[str, set[Place]] | None = None
 
 

@@ -17,8 +17,9 @@ import msgspec
 from dvcs.compare import IdTrust, match_items, trace_of
 from dvcs.compare.pairing import Pairing
 from dvcs.errors import DvcsError, RepositoryError
+from dvcs.files.sink import sum_of
 from dvcs.model import Dataset, Item, Labels
-from dvcs.names import is_cut, quote, unquote
+from dvcs.names import is_cut, quote, strip_extension, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
 from dvcs.projection import (
@@ -88,6 +89,7 @@ class _Comparison:
         self.rest: dict[Name, Item] = {}
         self.same: set[Name] = set()
         self.projected: dict[Name, Item] = {}
+        self.media: Mapping[Name, list[str]] = {}
         self.tracks = Tracks() if rendering.renumbered else None
         self.shown_metadata: Mapping[str, Any] | None = None
 
@@ -235,6 +237,7 @@ class _Comparison:
         if read is None:
             return
         self.shown_metadata = read.dataset.metadata
+        self.media = read.media
         labels = self._keyed_like_shown(read.dataset.labels)
         if self.shown is not self.full:
             self.shown = labels  # with the attributes that files declare because items have them
@@ -271,7 +274,7 @@ class _Comparison:
                 shown = Item(id=item.id, subset=item.subset)
             if not self.rendering.exact:  # numbers in somebody's own files are their own
                 item = item.with_(extra=same_numbers(shown.extra, item.extra))
-            if _encoded_anew(before, self.rendering.image_ext):
+            if _encoded_anew(before, self.rendering.image_ext) and not self._replaced(old, item):
                 item = item.with_(media=shown.media, origins=())
             target = self._target(old, new, shown)
             if target == old and _same_item(shown, item):
@@ -290,6 +293,16 @@ class _Comparison:
         edited += [Edited(name, None, gone[name], None) for name in removed]
         _refuse_doubles(edited, self.names)
         return edited, conflicts
+
+    def _replaced(self, old: Name, item: Item) -> bool:
+        """Tell whether images are others than those that were encoded anew for an item."""
+        paths = self.media.get(old, ())
+        ext, sums = self.rendering.image_ext, self.rendering.sums
+        written = [sums.get(strip_extension(path) + ext) for path in paths]
+        there = [sum_of(one.read()) for one in item.origins if one is not None]
+        if len(there) != len(written) or not any(written):
+            return bool(there)
+        return any(was not in (None, now) for was, now in zip(written, there, strict=True))
 
     def _pairs(self, left: set[Name]) -> tuple[list[tuple[Name, Name]], list[Name], list[Name]]:
         """Return (stored, read) pairs, read items that are new, stored items that are gone."""

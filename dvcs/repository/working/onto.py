@@ -3,7 +3,7 @@ Importing onto a revision: what a tool sends back is an edit of what was sent to
 
 A folder that has lost its stamp, or a zip from an annotation tool, is compared with what the named
 revision shows in that format, and only the differences are merged. What the format cannot say
-stays. An export that still has its stamp says itself of which revision it is an edit.
+stays. An export that still has its stamp says itself of which revision it is an edit (`stamps.py`).
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dvcs import formats
-from dvcs.errors import BranchMoved, MissingObject, NotADataset, RepositoryError, UsageError
+from dvcs.errors import BranchMoved, NotADataset, RepositoryError, UsageError
 from dvcs.files import Source, open_source
-from dvcs.formats._exporting import Stamp, read_stamp
 from dvcs.formats._format import Format
+from dvcs.formats._stamps import Stamp, read_stamp
 from dvcs.model import Dataset, Labels
 from dvcs.projection import Rule
-from dvcs.repository.importing import SHOWN, Mode, Request, is_copy
+from dvcs.repository.importing import SHOWN, Mode, Request
 from dvcs.repository.labels import united_by_key
 from dvcs.repository.snapshot import Snapshot
 from dvcs.repository.transaction import Committed
@@ -42,45 +42,6 @@ class BroughtBack(NamedTuple):
     notes: Mapping[str, int]
     renewed: tuple[str, ...] = ()
     """Sources whose working copies became what was brought back."""
-
-
-def stamped(repo: "Repository", request: Request) -> str | None:
-    """
-    Return what a dataset is an edit of (`REV:SOURCE`), by its stamp; None where it is none.
-
-    So where the stamp names a revision that is here, and a source of it that the branch still has
-    and that the dataset would be a new version of. A dataset to import under another name, or as a
-    new one (`mode`), is a source of its own. Raises UsageError where a new version of one source
-    comes from an export of several, and where it lies in a working copy of another format: what
-    was changed there cannot be told.
-    """
-    stamp = (
-        None if isinstance(request.data, Dataset) else read_stamp(Path(request.data), packed=True)
-    )
-    if stamp is None or not stamp.revision or request.mode == "new":
-        return None
-    try:
-        snapshot = repo.snapshot(bytes.fromhex(stamp.revision))
-    except (MissingObject, ValueError):
-        return None
-    names = [stamp.source] if stamp.source else list(snapshot.sources)
-    now = repo.snapshot(repo.refs.head_commit()).sources
-    name = request.name or (names[0] if len(names) == 1 else "")
-    if name not in names or name not in snapshot.sources or name not in now:
-        return None
-    if len(names) > 1:
-        raise UsageError(
-            f"'{request.data}' is an export of {len(names)} sources, '{name}' is one of them",
-            hint="export that one alone, or take it as it is with --ignore-stamp",
-        )
-    if is_copy(repo, name, request.data):
-        if stamp.format == snapshot.info(name).format:
-            return None
-        raise UsageError(
-            f"'{request.data}' is the working copy of '{name}'",
-            hint="'dvcs commit' records what was changed in it",
-        )
-    return f"{stamp.revision}:{name}"
 
 
 def import_onto(
@@ -141,6 +102,7 @@ def _read(repo: "Repository", request: Request, name: str, base: bytes, rule: Ru
             renumbered=True,
             convert_shapes=stamp.convert_shapes,
             image_ext=stamp.image_ext,
+            sums=stamp.sums,
         )
         how = {"dataset": dataset, "rendering": rendering, "source": source, "rule": rule}
         return _bring_back(repo, request, name, base, **how)

@@ -19,7 +19,7 @@ import msgspec
 from dvcs.files.folders import is_link, real_path
 from dvcs.files.origins import Copying, copy_file
 from dvcs.files.source import STAMP
-from dvcs.formats._exporting import read_stamp
+from dvcs.formats._stamps import read_stamp
 from dvcs.objects._durable import fsync_dir, fsync_file, make_dirs, temp_name
 from dvcs.repository.working import copies
 from dvcs.repository.working.copies import Copy

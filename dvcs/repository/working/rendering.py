@@ -13,6 +13,7 @@ import msgspec
 from dvcs import formats
 from dvcs.errors import NotADataset
 from dvcs.files import MemorySink, MemorySource
+from dvcs.files.sink import Sum
 from dvcs.formats._format import Format
 from dvcs.model import Dataset, Item, Media, MediaFile, Origin
 from dvcs.names import quote
@@ -34,7 +35,8 @@ class Rendering(NamedTuple):
 
     `exact`: what reading gave at the time is just what was stored (a dataset in its own files), so
     nothing needs to be projected. `renumbered`: who sends it back may number tracks anew.
-    `image_ext`: images of other extensions were encoded anew, so that theirs are no edits.
+    `image_ext`: images of other extensions were encoded anew; `sums` tells which are still what
+    was written then, and so no edits.
     """
 
     format: Format
@@ -45,13 +47,19 @@ class Rendering(NamedTuple):
     renumbered: bool = False
     convert_shapes: bool = True
     image_ext: str = ""
+    sums: Mapping[str, Sum] = {}
 
 
 class Rendered(NamedTuple):
-    """What reading gave: the dataset, and its items with the names of the stored ones."""
+    """
+    What reading gave: the dataset, and its items with the names of the stored ones.
+
+    `media` are the paths at which the format put the media of a stored item.
+    """
 
     dataset: Dataset
     items: list[tuple[Name, Item]]
+    media: Mapping[Name, list[str]]
 
 
 def rendered(
@@ -102,7 +110,11 @@ def _write_and_read(
         if whose is not None:
             found.append((whose, _as_shown(item, tags.get(whose))))
     source.finish()
-    return Rendered(read, found)
+    media: dict[Name, list[str]] = {}
+    for path, origin in sink.origins.items():
+        if isinstance(origin, _Tagged):
+            media.setdefault(origin.name, []).append(path)
+    return Rendered(read, found, media)
 
 
 class _Tagged:

@@ -20,8 +20,8 @@ from dvcs import formats
 from dvcs.errors import DirtyWorkingCopy, UnsafeName, UsageError
 from dvcs.files import Sink
 from dvcs.files.source import STAMP
-from dvcs.formats._exporting import Stamp, write_stamp
 from dvcs.formats._fidelity import Fidelity
+from dvcs.formats._stamps import Stamp, write_stamp
 from dvcs.model import Item, Media, Origin
 from dvcs.names import portable_collisions
 from dvcs.repository.working.copies import Copy
