@@ -16,6 +16,7 @@ from dvcs.compare import (
     compare_pairs,
     describe,
     is_rounding,
+    is_shortened,
     key,
     same,
 )
@@ -516,3 +517,21 @@ def test_a_key_leaves_out_numbers_only():
     assert key(note) != key(note.with_(attributes={"a": 2, "b": True}))
     assert key(note) != key(note.with_(track=1))
     assert isinstance(key(box(0, attributes={"x": object(), "y": 2**70, "z": "\ud800"})), bytes)
+
+
+@pytest.mark.parametrize(
+    ("new", "size", "short"),
+    [
+        ((10.123456, 20.5, 30.25, 40.123456), None, True),
+        ((10.12, 20.5, 30.25, 40.12), None, True),
+        ((10.123, 20.5, 30.25, 40.123), None, True),
+        ((10.1, 20.5, 30.2, 40.1), None, False),
+        ((10.12, 20.51, 30.25, 40.12), None, False),
+        ((10.12355, 20.5001, 30.25, 40.1234), None, False),
+        ((10.12355, 20.5001, 30.25, 40.1234), (600, 800), True),
+        ((10.126, 20.5, 30.25, 40.1234), (600, 800), False),
+    ],
+)
+def test_what_tools_write_with_fewer_digits(new, size, short):
+    old = Bbox(10.123456, 20.5, 30.25, 40.123456)
+    assert is_shortened(old, Bbox(*new), size) is short

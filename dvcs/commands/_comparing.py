@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dvcs import ui
 from dvcs.commands._base import state, tell
 from dvcs.commands._selectors import on_disk, parse, read_all, unread, unread_revision
 from dvcs.compare import ItemChange, Options, diff_datasets, renamed_labels
@@ -45,6 +46,7 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
     """
     from dvcs.repository import Repository
     from dvcs.repository.revisions import split_range
+    from dvcs.repository.working import copies
 
     if len(sides) > 2:
         raise UsageError("at most two revisions are compared", hint="see 'dvcs diff --help'")
@@ -63,6 +65,9 @@ def changes(sides: Sequence[str], sources: Sequence[str], options: Options) -> I
                 sides = (old, ends[1])
         if len(sides) == 2:
             yield _two(stack, repo, (sides[0], sides[1]), sources, options)
+        elif repo is not None and sides and not copies.load(repo.layout):
+            ui.say("note: there is no working copy; HEAD is compared")
+            yield _two(stack, repo, (sides[0], "HEAD"), sources, options)
         elif repo is not None:
             yield _working(repo, sides[0] if sides else None, sources, options)
 

@@ -91,9 +91,10 @@ def command(
     Show what differs between revisions or working copies.
 
     Without A, the working copies are compared with what they were written from; with A, with that
-    revision; with A and B, two revisions. A...B is what B did since both were one. A side may also
-    be a dataset on disk, named by a path that begins with './' or '/'. After a lone '--' stand
-    the sources that are wanted or, with a dataset on disk, its reader's own options.
+    revision (HEAD is, where there is no working copy); with A and B, two revisions. A...B is what
+    B did since both were one. A side may also be a dataset on disk, named by a path that begins
+    with './' or '/'. After a lone '--' stand the sources that are wanted or, with a dataset on
+    disk, its reader's own options.
 
     Annotations are compared, not files: a line for each that was added (+), removed (-) or
     changed (~). So are the lists of labels, and 'dvcs.toml'. With --html they are drawn over their

@@ -24,7 +24,7 @@ def command(repo: "Repository", /, *, show_all: bool, as_json: bool) -> int:
     Check that everything in the repository is sound.
 
     Reads every byte of objects and media and compares it with its hash, checks branches, tags and
-    the operation log, and that nothing is missing. Names the items and commits affected. Changes
+    the operation log, and that nothing is missing. Names the items and commits affected. Mends
     nothing. The exit code is 1 where something is wrong.
     """
     from dvcs.repository.fsck import fsck

@@ -47,8 +47,8 @@ def command(
     """
     List, install and try programs that run with commits.
 
-    A hook is a program of yours that dvcs runs before a commit, merge or push, where it may refuse
-    it, or after one. They are local, in '.dvcs/state/hooks', and run only as long as you trust them
+    A hook is a program of yours that dvcs runs before a commit or merge, where it may refuse it, or
+    after one. They are local, in '.dvcs/state/hooks', and run only as long as you trust them
     as they are: 'install' trusts what it copies, 'trust' one that you wrote there. 'run' tries a
     hook on a revision (default: HEAD) and does nothing else. Without anything, all are listed, with
     when they run. These are shipped, to be installed by name:

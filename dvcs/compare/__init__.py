@@ -27,7 +27,7 @@ from dvcs.compare.datasets import (
 )
 from dvcs.compare.describe import describe
 from dvcs.compare.equality import content_key, key, same
-from dvcs.compare.evidence import IdTrust, Rounding, is_rounding
+from dvcs.compare.evidence import IdTrust, Rounding, is_rounding, is_shortened
 from dvcs.compare.pairing import THRESHOLD, Pair, pair_annotations
 from dvcs.compare.similarity import bounds, box_iou, similarity, text_similarity
 from dvcs.compare.summary import (
@@ -67,6 +67,7 @@ __all__ = [
     "describe",
     "diff_datasets",
     "is_rounding",
+    "is_shortened",
     "item_report",
     "key",
     "match_items",

@@ -198,10 +198,7 @@ class ItemComparison:
 
     def teach_rounding(self, rounding: Rounding) -> None:
         """Tell how the coordinates of pairs differ."""
-        for i, j in self._pairing.partner.items():
-            a, b = self._notes[i], self.new.annotations[j]
-            if i not in self._pairing.equal and type(a) is type(b) and a.geometry != b.geometry:
-                rounding.learn(a, b)
+        self._pairing.teach_rounding(rounding)
 
     def result(self, knowledge: Knowledge) -> ItemChange | None:
         """Return what changed; None if nothing did."""

@@ -8,7 +8,7 @@ bounded. A comparison with fewer changed items than that is decided on all of th
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dvcs.compare.equality import key_without_track
@@ -26,6 +26,12 @@ ENOUGH = 10_000
 MOST_DECIMALS = 3
 # Differences that no one made: x + (x2 - x1) is not x2 in floating point.
 NOISE = 1e-6
+
+# What tools write of a coordinate: CVAT, Datumaro and others 2 or 3 decimals of a pixel, tools for
+# YOLO 6 of the image's side. A box then has its centre and size rounded, so its corners are off by
+# as much again. No hand moves a shape by so little.
+PIXEL_DECIMALS = (2, 3)
+FRACTION = 2e-6
 
 _Track = int | str
 _Sequence = tuple[str, str, str]
@@ -151,25 +157,45 @@ def is_rounding(old: Annotation, new: Annotation, decimals: int | None) -> bool:
     Differences up to `NOISE` are none. A box may have its corners rounded instead of its width and
     height. What a format derived from the shape (its area) may differ by as much as that causes.
     """
+    return _are_alike(old, new, lambda a, b: _near(a, b, decimals)) and _derived_near(
+        old, new, 0.0 if decimals is None else 10.0**-decimals
+    )
+
+
+def is_shortened(old: Annotation, new: Annotation, size: tuple[int, int] | None) -> bool:
+    """
+    Tell whether `new` is `old` as a tool writes it that keeps fewer digits, or the very same shape.
+
+    `size` is that of the image (h, w): without it, only decimals of a pixel are thought of.
+    """
+    if any(is_rounding(old, new, decimals) for decimals in (None, *PIXEL_DECIMALS)):
+        return True
+    slack = FRACTION * max(size or (0,))
+    # What only one of them has is what a file says of a shape that it cannot hold exactly.
+    derived = old.derived.keys() != new.derived.keys() or _derived_near(old, new, slack)
+    return derived and _are_alike(old, new, lambda a, b: abs(a - b) <= slack)
+
+
+def _are_alike(old: Annotation, new: Annotation, near: Callable[[float, float], bool]) -> bool:
+    """Tell whether two shapes have the same coordinates, but for what is near."""
     if type(old) is not type(new):
         return False
-    if old.geometry != new.geometry:
-        before, after = coordinates(old), coordinates(new)
-        if not before or list(map(len, before)) != list(map(len, after)):
-            return False
-        if old.kind == "polygon" and [len(part) for part in old.parts] != [  # type: ignore[attr-defined]
-            len(part)
-            for part in new.parts  # type: ignore[attr-defined]
-        ]:
-            return False
-        if getattr(old, "visibility", None) != getattr(new, "visibility", None):
-            return False
-        if not _all_near(before, after, decimals) and not (
-            old.kind in _CORNERS
-            and _all_near(_CORNERS[old.kind](before), _CORNERS[old.kind](after), decimals)
-        ):
-            return False
-    return _derived_near(old, new, decimals)
+    if old.geometry == new.geometry:
+        return True
+    before, after = coordinates(old), coordinates(new)
+    if not before or list(map(len, before)) != list(map(len, after)):
+        return False
+    if old.kind == "polygon" and [len(part) for part in old.parts] != [  # type: ignore[attr-defined]
+        len(part)
+        for part in new.parts  # type: ignore[attr-defined]
+    ]:
+        return False
+    if getattr(old, "visibility", None) != getattr(new, "visibility", None):
+        return False
+    corners = _CORNERS.get(old.kind)
+    return _all_near(before, after, near) or (
+        corners is not None and _all_near(corners(before), corners(after), near)
+    )
 
 
 def _corners(boxes: list[list[float]]) -> list[list[float]]:
@@ -188,9 +214,11 @@ def _turned(boxes: list[list[float]]) -> list[list[float]]:
 _CORNERS = {"bbox": _corners, "rotated_bbox": _turned}
 
 
-def _all_near(old: list[list[float]], new: list[list[float]], decimals: int | None) -> bool:
+def _all_near(
+    old: list[list[float]], new: list[list[float]], near: Callable[[float, float], bool]
+) -> bool:
     return all(
-        _near(a, b, decimals)
+        near(a, b)
         for one, other in zip(old, new, strict=True)
         for a, b in zip(one, other, strict=True)
     )
@@ -205,10 +233,9 @@ def _near(old: float, new: float, decimals: int | None) -> bool:
     return step <= 0.5000001 * 10.0**-decimals and abs(new - round(new, decimals)) <= NOISE
 
 
-def _derived_near(old: Annotation, new: Annotation, decimals: int | None) -> bool:
+def _derived_near(old: Annotation, new: Annotation, unit: float) -> bool:
     if old.derived == new.derived:
         return True
-    unit = 0.0 if decimals is None else 10.0**-decimals
     # Moving an outline by half a unit changes the area by half a unit along all of it.
     slack = unit * max(1.0, _outline(old)) if old.geometry != new.geometry or unit else 0.0
     return _values_near(old.derived, new.derived, slack, unit)

@@ -17,7 +17,7 @@ import msgspec
 
 from dvcs.compare.candidates import Edge, candidates
 from dvcs.compare.equality import key
-from dvcs.compare.evidence import IdTrust
+from dvcs.compare.evidence import IdTrust, Rounding
 from dvcs.compare.similarity import FLAT, Size, bounds, box_iou, similarity
 from dvcs.model import Annotation, Label
 
@@ -107,6 +107,13 @@ class Pairing:
         ids.learn((self.old[i], self.new[self.partner[i]]) for i in self.equal)
         if any(note.track is not None for note in self.old):
             ids.learn_tracks(self.old, self.new)
+
+    def teach_rounding(self, rounding: Rounding) -> None:
+        """Tell a `Rounding`, when all are paired, how the coordinates of pairs differ."""
+        for i, j in self.partner.items():
+            a, b = self.old[i], self.new[j]
+            if i not in self.equal and type(a) is type(b) and a.geometry != b.geometry:
+                rounding.learn(a, b)
 
     def finish(self, ids: IdTrust) -> None:
         """Pair what is not equal."""

@@ -153,7 +153,8 @@ class Sink(ABC):
         try:
             data = encode(decode(origin.read()), extension(path))
         except DvcsError as error:
-            raise type(error)(f"item '{item.id}': {error}", hint=error.hint) from None
+            error.args = (f"item '{item.id}': {error}",)
+            raise
         self._write(path, data)
         self._wrote(path, data)
 

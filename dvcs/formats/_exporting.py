@@ -70,6 +70,7 @@ def export(
             f"dvcs writes folders and zips, but no '{target.suffix}'",
             hint="name a folder, or a file that ends in '.zip'",
         )
+    image_ext = _known_ending(image_ext)
     before = _earlier(target) if update else None
     sinks: dict[str, Any] = {"save_media": save_media, "image_ext": image_ext, "link": link}
     sink: Sink
@@ -100,6 +101,14 @@ def export(
     old = before.labels if before is not None else ()
     relabelled = dataset.labels.names[: len(old)] != old
     return Exported(fidelity, files, media, changed, relabelled)
+
+
+def _known_ending(image_ext: str | None) -> str | None:
+    if not image_ext:
+        return None
+    from dvcs.media.pixels import ending_of_kind
+
+    return ending_of_kind(image_ext)
 
 
 def _earlier(target: Path) -> Stamp | None:
@@ -174,15 +183,17 @@ class _Guard:
 
 
 def refuse_overlap(source: Path, target: Path) -> None:
-    """Raise UsageError where a dataset would be written over the files that it is read from."""
+    """Raise UsageError where a dataset would be written over, or among, what it is read from."""
     here, there = real_path(source), real_path(target)
-    if here == there or here.is_relative_to(there):
-        raise UsageError(
-            f"'{target}' is where the dataset is read from"
-            if here == there
-            else f"the dataset is read from '{source}', in '{target}'",
-            hint="write it to another place",
-        )
+    if here == there:
+        what = f"'{target}' is where the dataset is read from"
+    elif here.is_relative_to(there):
+        what = f"the dataset is read from '{source}', in '{target}'"
+    elif there.is_relative_to(here):
+        what = f"'{target}' is in '{source}', and would be part of the dataset that is read there"
+    else:
+        return
+    raise UsageError(what, hint="write it to another place")
 
 
 def refuse_loss(fidelity: Fidelity, *, strict: bool, allow_loss: bool) -> None:

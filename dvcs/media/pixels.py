@@ -94,6 +94,14 @@ def upright(image: Image, orientation: int) -> Image:
     return np.ascontiguousarray(image)
 
 
+def ending_of_kind(ext: str) -> str:
+    """Return the ending of a kind of image in small letters, with its dot. Raises UnknownName."""
+    ending = ext.lower() if ext.startswith(".") else f".{ext.lower()}"
+    if ending not in _KINDS:
+        raise UnknownName("image format", ext, _KINDS)
+    return ending
+
+
 def encode(image: Image, ext: str, quality: int = 95) -> bytes:
     """
     Encode an array as `decode` returns them.
@@ -106,10 +114,8 @@ def encode(image: Image, ext: str, quality: int = 95) -> bytes:
         InvalidMedia: the kind cannot hold such values (16 bits in a JPEG, say) or shape.
 
     """
-    ending = ext.lower() if ext.startswith(".") else f".{ext.lower()}"
-    kind = _KINDS.get(ending)
-    if kind is None:
-        raise UnknownName("image format", ext, _KINDS)
+    ending = ending_of_kind(ext)
+    kind = _KINDS[ending]
     allowed = _VALUES.get(kind, ("uint8",))
     shape = image.shape
     is_image = image.ndim == 2 or (image.ndim == 3 and shape[2] in (1, 3, 4))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dvcs.compare import IdTrust, Pair, is_rounding, key, pair_annotations, same
+from dvcs.compare import Knowledge, Pair, is_shortened, key, pair_annotations, same
 from dvcs.model import Annotation, Item
 from dvcs.projection.mappings import edited_mapping, edited_value, same_numbers, unnumbered
 from dvcs.projection.media import edited_media
@@ -38,17 +38,17 @@ def apply_edits(
     edited: Item,
     *,
     rule: Rule = "refuse",
-    ids: IdTrust | None = None,
+    knowledge: Knowledge | None = None,
 ) -> Applied:
     """
     Apply what changed from `projected` to `edited` to the full item.
 
     `projected` is what the files showed of `full`. The result has the name of `full`; annotations
     that were not edited are its very own. Its `origins` are those of media files that were changed
-    or added, None for the others. Only numbers that differ (ids) are no edit. `ids` is what the
-    whole comparison of shown and edited items tells about ids.
+    or added, None for the others. Only numbers that differ (ids) are no edit, nor are coordinates
+    that lost digits. `knowledge` is what the whole comparison of shown and edited items tells.
     """
-    notes = _Notes(full, projected, edited, rule, ids)
+    notes = _Notes(full, projected, edited, rule, knowledge)
     media, origins = edited_media(full, projected, edited)
     item = full.with_(
         annotations=notes.result(),
@@ -65,12 +65,12 @@ class _Notes:
     """The annotations of one item, while edits are applied to them."""
 
     def __init__(
-        self, full: Item, projected: Item, edited: Item, rule: Rule, ids: IdTrust | None
+        self, full: Item, projected: Item, edited: Item, rule: Rule, knowledge: Knowledge | None
     ) -> None:
         self.full, self.shown, self.edited = (
             list(side.annotations) for side in (full, projected, edited)
         )
-        self.rule, self.ids = rule, ids
+        self.rule, self.knowledge = rule, knowledge
         self.size = _size(full) or _size(edited)
         self.conflicts: list[Conflict] = []
         self.now: dict[int, Annotation | None] = dict(enumerate(self.full))
@@ -81,7 +81,8 @@ class _Notes:
         if not self.shown and not self.edited:
             return self.full
         shown, edited = _unnumbered(self.shown), _unnumbered(self.edited)
-        pairs = pair_annotations(shown, edited, ids=self.ids, size=self.size)
+        ids = self.knowledge.ids if self.knowledge is not None else None
+        pairs = pair_annotations(shown, edited, ids=ids, size=self.size)
         if _nothing_changed(shown, edited, pairs):
             return self.full
         full_of = shown_as(self.full, self.shown, size=self.size)
@@ -144,9 +145,13 @@ class _Notes:
         if "label" in changes:
             self._relabel_instance(f, note.label, changes["label"], pieces)
         note = note.with_(**changes) if changes else note
-        if not is_rounding(shown, edited, None):  # what is nearer no format writes differently
+        if not self._is_rounded(shown, edited):
             note = self._reshaped(f, note, shown, edited, alone=len(pieces[f]) == 1)
         self.now[f] = note
+
+    def _is_rounded(self, shown: Annotation, edited: Annotation) -> bool:
+        known = self.knowledge is not None and self.knowledge.rounding.explains(shown, edited)
+        return known or is_shortened(shown, edited, self.size)
 
     def _relabel_instance(
         self, f: int, old: str | None, new: str | None, pieces: dict[int, list[int]]

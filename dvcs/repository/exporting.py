@@ -43,10 +43,9 @@ def export_revision(
     Export a revision (or one source of it); `how` is as for `formats._exporting.export`.
 
     The format is the source's own where none is named. Raises RevisionNotFound, UnknownName,
-    LossError, DirtyWorkingCopy, and UsageError, as for an update of a working copy.
+    LossError, DirtyWorkingCopy, and UsageError, as for a target in a working copy.
     """
-    if how.get("update"):
-        _refuse_copy(repo, target)
+    _refuse_copy(repo, target)
     oid, source = repo.parse(revision)
     dataset = repo.dataset(revision)
     name = format or dataset.format
@@ -57,13 +56,19 @@ def export_revision(
 
 
 def _refuse_copy(repo: "Repository", target: Path) -> None:
-    """Raise UsageError where a folder is a working copy: that is compared with its own commit."""
+    """Raise UsageError where a folder is a working copy, or in one: its files are the copy's."""
     there = real_path(target)
     for copy in copies.load(repo.layout).values():
-        if real_path(copy.folder(repo.root)) == there:
+        folder = real_path(copy.folder(repo.root))
+        if folder == there:
             raise UsageError(
                 f"'{target}' is the working copy of '{copy.source}'",
                 hint="'dvcs checkout' and 'dvcs restore' bring it up to date",
+            )
+        if there.is_relative_to(folder):
+            raise UsageError(
+                f"'{target}' is in the working copy of '{copy.source}': it would be part of it",
+                hint="write it to another place",
             )
 
 

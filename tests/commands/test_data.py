@@ -127,6 +127,20 @@ def test_images_can_be_encoded_anew(repo):
     assert (repo / "out/images/train/a.bmp").read_bytes().startswith(b"BM")
 
 
+def test_an_unknown_kind_of_image_is_refused_before_anything_is_written(repo):
+    done = dvcs("export", "-f", "coco", "-o", "out", "--image-ext", "foo")
+    assert (done.code, "no image format is called 'foo'" in done.err) == (2, True)
+    assert not (repo / "out").exists()
+
+
+def test_an_export_is_not_written_among_what_it_is_read_from(work):
+    done = dvcs("export", "-f", "yolo", "-o", "pets/out")
+    assert (done.code, "is in the working copy of 'pets'" in done.err) == (2, True)
+    done = dvcs("convert", "-i", "pets", "-f", "yolo", "-o", "pets/out")
+    assert (done.code, "would be part of the dataset" in done.err) == (2, True)
+    assert not (work / "pets/out").exists()
+
+
 def test_what_a_format_cannot_hold_needs_a_word(repo):
     done = dvcs("export", "-f", "image_dir", "-o", "out")
     assert done.code == 3

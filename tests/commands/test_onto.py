@@ -1,10 +1,13 @@
 """`dvcs import --onto`: what an annotation tool sends back becomes just its edits."""
 
 import json
+import os
 import shutil
+import sys
 
 import pytest
 
+from dvcs.repository import Repository
 from tests.commands.cli import dvcs, ok
 
 
@@ -61,11 +64,6 @@ def stamped(repo):
     """An export of HEAD in a format that says less."""
     ok("export", "HEAD:pets", "-f", "yolo", "-o", "../stamped")
     return repo.parent / "stamped"
-
-
-def only_change():
-    (one,) = dvcs("diff", "HEAD~1", "--json").json["dvcs.diff/1"]["items"]
-    return one
 
 
 @pytest.mark.parametrize("name", [(), ("-n", "pets")])
@@ -210,6 +208,80 @@ def test_how_it_was_written_is_no_edit(work, option, tmp_path_factory):
     ok("export", "-f", "yolo_detect", "--allow-loss", "-o", sent, option)
     assert "nothing to record" in ok("import", sent)
     assert dvcs("identify", sent, "--json").json["dvcs.identify/1"]["changed"] == []
+
+
+def six_decimals(text):
+    """Return rows as tools write them that keep six decimals."""
+    rows = [line.split() for line in text.splitlines()]
+    return "".join(" ".join([row[0], *(f"{float(n):.6f}" for n in row[1:])]) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("format", ["yolo", "yolo_detect", "yolo_segment", "yolo_obb"])
+def test_numbers_with_fewer_digits_are_no_edit(work, format, tmp_path_factory):
+    path = work / "pets" / "annotations" / "instances_train.json"
+    data = json.loads(path.read_text())
+    data["images"][0] |= {"width": 77, "height": 59}
+    data["annotations"][0]["segmentation"] = [[5.1, 5.3, 15.7, 5.9, 15.1, 15.2, 6.1, 14.3]]
+    path.write_text(json.dumps(data))
+    ok("commit", "-m", "A polygon")
+    sent = tmp_path_factory.mktemp("tool") / "sent"
+    ok("export", "-f", format, "--allow-loss", "-o", sent)
+    for path in sent.rglob("*.txt"):
+        if path.name in {"a.txt", "b.txt"}:
+            short = six_decimals(path.read_text())
+            assert path.name == "b.txt" or short != path.read_text()
+            path.write_text(short)
+    assert "nothing to record" in ok("import", sent)
+    path = next(sent.rglob("b.txt"))
+    path.write_text("1" + path.read_text()[1:])
+    assert "annotations: 1 changed" in ok("import", sent)
+
+
+def test_another_image_in_the_place_of_one_that_was_encoded_anew_is_an_edit(repo, tmp_path):
+    ok("export", "-f", "coco", "-o", "../sent", "--image-ext", "bmp")
+    images = tmp_path / "sent" / "images" / "train"
+    shutil.copy(images / "c.bmp", images / "a.bmp")
+    ok("import", "../sent")
+    assert [one["id"] for one in dvcs("diff", "HEAD~1", "--json").json["dvcs.diff/1"]["items"]] == [
+        "a"
+    ]
+    ok("export", "-f", "coco", "-o", "../again")
+    assert (tmp_path / "again" / "images" / "train" / "a.bmp").read_bytes() == (
+        images / "c.bmp"
+    ).read_bytes()
+    assert (tmp_path / "again" / "images" / "train" / "b.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_stamp_that_is_no_plain_file_says_nothing(repo, stamped, tmp_path):
+    stamp = stamped / ".dvcs-export.json"
+    elsewhere = tmp_path / "elsewhere.json"
+    stamp.rename(elsewhere)
+    stamp.symlink_to(elsewhere)
+    done = dvcs("import", "../stamped", "-n", "pets", "--dry-run")
+    assert "was exported from" not in done.err
+    stamp.unlink()
+    os.mkfifo(stamp)
+    assert "was exported from" not in dvcs("import", "../stamped", "-n", "new", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"options": {"convert_shapes": True, "sink": 1, "dataset": 2}},
+        {"source": "../x"},
+        {"revision": "tree"},
+    ],
+)
+def test_stamps_of_somebody_else_are_no_bug(repo, stamped, said):
+    path = stamped / ".dvcs-export.json"
+    stamp = json.loads(path.read_text())
+    if said.get("revision") == "tree":
+        said = {"revision": Repository(repo).tree_of(Repository(repo).resolve("HEAD")).hex()}
+    stamp["dvcs.export/1"] |= said
+    path.write_text(json.dumps(stamp))
+    assert dvcs("identify", "../stamped").code in (0, 3)
+    assert dvcs("import", "../stamped", "-n", "pets", "--dry-run").code in (0, 3)
 
 
 def test_an_update_of_an_export_refuses_what_was_changed_in_it(repo, stamped):

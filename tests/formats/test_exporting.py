@@ -252,5 +252,6 @@ def test_a_dataset_is_not_written_over_itself(tmp_path: Path):
         assert error.value.hint
     with pytest.raises(UsageError, match=r"the dataset is read from '.*1\.xml', in '.*own'"):
         refuse_overlap(own / XML, own)
-    refuse_overlap(own, own / "below")
+    with pytest.raises(UsageError, match="would be part of the dataset"):
+        refuse_overlap(own, own / "below")
     refuse_overlap(own, tmp_path / "own2")

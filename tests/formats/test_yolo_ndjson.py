@@ -201,3 +201,10 @@ def test_several_bad_rows_are_all_named():
     rows = [[9, 0, 0, 1, 1], [0, 0, 0, 1, 1], [8, 0, 0, 1, 1]]
     with pytest.raises(FormatErrors, match="2 records"):
         read(HEAD, IMAGE | {"annotations": {"boxes": rows}})
+
+
+@pytest.mark.parametrize("rest", [b'"task": 1e999', b'"x": "\xff"', b'"x": ' + b"[" * 5000])
+def test_a_first_line_that_is_odd_in_what_nobody_reads_is_told(rest):
+    head = b'{"type": "dataset", "class_names": {"0": "a"}, ' + rest + b"}\n"
+    with pytest.raises(FormatError, match=r"d\.ndjson:1: the first line is no dataset record"):
+        formats.read(MemorySource({"d.ndjson": head}), NDJSON)

@@ -5,6 +5,7 @@ Real datasets are written for CVAT, edited in the XML as CVAT would write it aga
 zip, and brought back onto the revision that they were written from.
 """
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -258,6 +259,57 @@ def test_a_moved_box_of_a_track_is_one_change_whatever_its_number(sent):
     task.edit(change)
     changes = task.changed()
     assert {(status, fields) for _, status, fields in changes} == {("changed", ("geometry",))}
+
+
+BOX = '<box frame="{0}" keyframe="{1}" outside="0" occluded="0" xtl="{0}" ytl="1" xbr="9" ybr="8"/>'
+
+
+def test_a_shape_between_keyframes_that_becomes_one_is_a_change(tmp_path: Path):
+    boxes = "".join(BOX.format(frame, int(frame in (0, 4))) for frame in range(5))
+    text = (
+        "<annotations><version>1.1</version><meta><task><size>5</size><mode>interpolation</mode>"
+        "<original_size><width>64</width><height>48</height></original_size>"
+        "<labels><label><name>cat</name></label></labels></task></meta>"
+        f'<track id="0" label="cat">{boxes}</track></annotations>'
+    )
+    (tmp_path / "video").mkdir()
+    (tmp_path / "video" / "annotations.xml").write_text(text)
+    with Repository.init(tmp_path / "repo") as repo:
+        repo.import_dataset(tmp_path / "video", name="data")
+        export(repo.dataset("HEAD"), formats.find("cvat"), tmp_path / "sent")
+        (tmp_path / "sent" / STAMP).unlink()
+        task = Task(repo, tmp_path / "sent")
+        assert task.changed() == []
+
+        def change(root: Tree) -> None:
+            shape = root.find(".//box[@frame='2']")
+            shape.set("keyframe", "1")
+            shape.set("xtl", "6")
+
+        task.edit(change)
+        assert task.changed() == [("frame_000002", "changed", ("geometry", "attributes"))]
+
+
+@pytest.mark.parametrize("name", ["coco", "project"])
+def test_coordinates_with_two_decimals_are_no_edit(sent, name: str):
+    task = sent(name)
+
+    def shorten(root: Tree) -> None:
+        for shape in root.iter():
+            for key in ("xtl", "ytl", "xbr", "ybr", "points"):
+                if key in shape.attrib:
+                    text = re.sub(r"\d+\.\d+", lambda m: f"{float(m[0]):.2f}", shape.get(key))
+                    shape.set(key, text)
+
+    before = [path.read_bytes() for path in task.folder.glob("*.xml")]
+    task.edit(shorten)
+    assert before != [path.read_bytes() for path in task.folder.glob("*.xml")]
+    assert task.changed() == []
+    files = len(before)
+    task.edit(relabel)  # one shape in each file
+    changes = task.changed()
+    assert {(status, fields) for _, status, fields in changes} == {("changed", ("label",))}
+    assert 1 <= len(changes) <= files
 
 
 def test_a_new_track_gets_a_number_of_its_own(sent):

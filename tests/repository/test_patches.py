@@ -509,6 +509,20 @@ def lose_all_media(repo):
     repo.media.refresh()
 
 
+def test_a_patch_of_an_item_whose_image_was_lost_does_not_excuse_the_loss(tmp_path):
+    one, two = (Repository.init(tmp_path / name) for name in ("one", "two"))
+    with one, two:
+        for repo in (one, two):
+            run(repo, Request(data=coco(tmp_path / "v1", 3), name="a"))
+        changed = one.item("HEAD", "a", "train", "0000")
+        set_items(one, "a", [changed.with_(annotations=[box(1, "a", id=7)])], message="a box")
+        lose_all_media(two)
+        assert {severity for severity, *_ in missing(two)} == {"error"}
+        assert len(apply_patch(two, patch_of(one)).absent) == 1
+        assert {severity for severity, *_ in missing(two)} == {"error"}
+        assert absent.known(two.layout) == frozenset()
+
+
 @pytest.mark.parametrize("look", [fsck, lambda repo: [collect(repo, dry_run=False)]])
 def test_what_came_in_with_somebody_who_was_killed_is_lost_when_it_is_lost(
     lacking, look, monkeypatch

@@ -75,7 +75,8 @@ class Writer:
             except DvcsError as error:
                 if f"'{item.id}'" in str(error):
                     raise
-                raise type(error)(f"item '{item.id}': {error}", hint=error.hint) from None
+                error.args = (f"item '{item.id}': {error}",)
+                raise
         folders = [one for one in FOLDERS if one in {TASKS[task] for task in self.tasks}]
         self.lists.write(self.sink, folders, self.unions, keep_empty=self.keep_empty)
         lines, lost = self.labels.lines()

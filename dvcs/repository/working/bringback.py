@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dvcs.compare import IdTrust, match_items, trace_of
+from dvcs.compare import IdTrust, Knowledge, match_items, trace_of
 from dvcs.compare.pairing import Pairing
 from dvcs.errors import DvcsError, RepositoryError
-from dvcs.files.sink import sum_of
 from dvcs.model import Dataset, Item, Labels
-from dvcs.names import is_cut, quote, strip_extension, unquote
+from dvcs.names import is_cut, quote, unquote
 from dvcs.objects.gitobjects import Kind, oid_of
 from dvcs.objects.items import decode_item, encode_item, key_maps
 from dvcs.projection import (
@@ -32,15 +31,30 @@ from dvcs.projection import (
 )
 from dvcs.repository.labels import with_known_keys
 from dvcs.repository.snapshot import Snapshot
-from dvcs.repository.working.difference import Difference, Edited, ItemConflict, relabelled
-from dvcs.repository.working.rendering import Name, Rendered, Rendering, rendered
+from dvcs.repository.working.difference import (
+    Difference,
+    Edited,
+    ItemConflict,
+    refuse_doubles,
+    relabelled,
+)
+from dvcs.repository.working.rendering import (
+    Name,
+    Rendered,
+    Rendering,
+    is_encoded_anew,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 SAMPLE = 500
 TOOLS = frozenset({"cvat"})
-"""Formats whose record of a dataset is that of a tool's task: who made it, and when."""
+"""
+Formats of an annotation tool: their record of a dataset is that of a task (who made it, and when),
+and they tell which shapes of tracks are keyframes.
+"""
 
 
 def difference(
@@ -232,7 +246,7 @@ class _Comparison:
         if not self.same and not any(name in left for name in self.rest):
             wanted = {(s, n) for s, names in self.names.items() for n in names}
         else:
-            wanted = left
+            wanted = self._with_neighbours(left)
         read = self._rendered(wanted) if wanted else None
         if read is None:
             return
@@ -243,7 +257,31 @@ class _Comparison:
             self.shown = labels  # with the attributes that files declare because items have them
         keys = key_maps(labels)[0]
         for name, item in read.items:
-            self.projected[name] = relabelled(item, keys)
+            if name in left:
+                self.projected[name] = relabelled(item, keys)
+
+    def _with_neighbours(self, wanted: set[Name]) -> set[Name]:
+        """
+        Return items, and all frames of the sequences in which some of them have tracks.
+
+        Alone, the shape of a track would be where it begins, and so be shown as a keyframe.
+        """
+        if self.rendering.format.name not in TOOLS:
+            return wanted
+        sequences = {
+            (subset, _folder(name))
+            for subset, names in self.names.items()
+            for name, parts in self.base.read_blobs(
+                {name: blobs for name, blobs in names.items() if (subset, name) in wanted}
+            )
+            if any(b'"track":' in part for part in parts)
+        }
+        return wanted | {
+            (subset, name)
+            for subset, names in self.names.items()
+            for name in names
+            if (subset, _folder(name)) in sequences
+        }
 
     def _keyed_like_shown(self, labels: Labels) -> Labels:
         return with_known_keys(self.full if self.shown is self.full else self.known, labels)
@@ -263,7 +301,7 @@ class _Comparison:
         pairs, added, removed = self._pairs(left)
         self._renumber(pairs)
         full = dict(self._stored({name for name, _ in pairs}))
-        trust = self._trust(pairs)
+        knowledge = self._knowledge(pairs)
         edited: list[Edited] = []
         conflicts: list[ItemConflict] = []
         for old, new in pairs:
@@ -274,12 +312,12 @@ class _Comparison:
                 shown = Item(id=item.id, subset=item.subset)
             if not self.rendering.exact:  # numbers in somebody's own files are their own
                 item = item.with_(extra=same_numbers(shown.extra, item.extra))
-            if _encoded_anew(before, self.rendering.image_ext) and not self._replaced(old, item):
+            if is_encoded_anew(before, item, self.media.get(old, ()), self.rendering):
                 item = item.with_(media=shown.media, origins=())
             target = self._target(old, new, shown)
             if target == old and _same_item(shown, item):
                 continue
-            applied = apply_edits(before, shown, item, rule=self.rule, ids=trust)
+            applied = apply_edits(before, shown, item, rule=self.rule, knowledge=knowledge)
             after = applied.item
             conflicts += [ItemConflict(before.subset, before.id, one) for one in applied.conflicts]
             if target != old:
@@ -291,18 +329,8 @@ class _Comparison:
         ]
         gone = dict(self._stored(set(removed)))
         edited += [Edited(name, None, gone[name], None) for name in removed]
-        _refuse_doubles(edited, self.names)
+        refuse_doubles(edited, self.names)
         return edited, conflicts
-
-    def _replaced(self, old: Name, item: Item) -> bool:
-        """Tell whether images are others than those that were encoded anew for an item."""
-        paths = self.media.get(old, ())
-        ext, sums = self.rendering.image_ext, self.rendering.sums
-        written = [sums.get(strip_extension(path) + ext) for path in paths]
-        there = [sum_of(one.read()) for one in item.origins if one is not None]
-        if len(there) != len(written) or not any(written):
-            return bool(there)
-        return any(was not in (None, now) for was, now in zip(written, there, strict=True))
 
     def _pairs(self, left: set[Name]) -> tuple[list[tuple[Name, Name]], list[Name], list[Name]]:
         """Return (stored, read) pairs, read items that are new, stored items that are gone."""
@@ -372,15 +400,21 @@ class _Comparison:
                 self.tracks.learn(shown, relabelled(self.rest[new], self.keys))
         self.rest = {name: self.tracks.renumbered(item) for name, item in self.rest.items()}
 
-    def _trust(self, pairs: list[tuple[Name, Name]]) -> IdTrust:
-        """Learn whether the ids of annotations mean anything between what was shown and read."""
-        trust = IdTrust(len(self.same), len(self.same))
-        for old, new in islice(pairs, SAMPLE):
-            shown = self.projected.get(old)
-            if shown is not None:
-                notes = relabelled(self.rest[new], self.keys).annotations
-                Pairing(shown.annotations, notes).teach(trust)
-        return trust
+    def _knowledge(self, pairs: list[tuple[Name, Name]]) -> Knowledge:
+        """Learn what ids mean between what was shown and read, and whether that was rounded."""
+        knowledge = Knowledge(IdTrust(len(self.same), len(self.same)))
+        sample = [
+            Pairing(shown.annotations, relabelled(self.rest[new], self.keys).annotations)
+            for old, new in islice(pairs, SAMPLE)
+            if (shown := self.projected.get(old)) is not None
+        ]
+        for one in sample:
+            one.teach(knowledge.ids)
+        for one in sample:
+            one.finish(knowledge.ids)
+            one.teach_rounding(knowledge.rounding)
+        knowledge.rounding.decide()
+        return knowledge
 
 
 # -- helpers -------------------------------------------------------------------------------------
@@ -394,10 +428,8 @@ def _same_item(one: Item, other: Item) -> bool:
         return False
 
 
-def _encoded_anew(item: Item, ext: str) -> bool:
-    """Tell whether a format was given an item's image in another encoding than is stored."""
-    files = item.media.files if item.media is not None else ()
-    return bool(ext) and any(one.ext.lower() != ext.lower() for one in files)
+def _folder(name: bytes) -> bytes:
+    return name.rpartition(b"%2F")[0]
 
 
 def _tracked(item: Item) -> bool:
@@ -410,19 +442,3 @@ def _attributes(labels: Labels) -> set[tuple[str, str]]:
 
 def _without_names(labels: list[Any], taken: Labels) -> list[Any]:
     return [one for one in labels if one.name not in taken]
-
-
-def _refuse_doubles(edited: list[Edited], names: Mapping[str, Mapping[bytes, bytes]]) -> None:
-    """Raise RepositoryError where two items would have one name."""
-    freed = {one.old for one in edited if one.old != one.new}
-    taken: set[Name] = set()
-    for one in edited:
-        if one.new is None or one.old == one.new:
-            continue
-        there = one.new[1] in names.get(one.new[0], {}) and one.new not in freed
-        if there or one.new in taken:
-            raise RepositoryError(
-                f"two items would be called '{one.new[0]}/{unquote(one.new[1].decode())}'",
-                hint="rename one",
-            )
-        taken.add(one.new)

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dvcs.compare import ItemChange, Options, compare_pairs, renamed_labels
-from dvcs.errors import ConflictError
+from dvcs.errors import ConflictError, RepositoryError
 from dvcs.model import Item, Labels
+from dvcs.names import unquote
 from dvcs.objects.items import key_maps
 from dvcs.projection import Conflict
 from dvcs.repository.working.rendering import Name
@@ -95,3 +96,19 @@ def relabelled(item: Item, names: Mapping[str, str]) -> Item:
         for note in item.annotations
     ]
     return item.with_(annotations=notes)
+
+
+def refuse_doubles(edited: list[Edited], names: Mapping[str, Mapping[bytes, bytes]]) -> None:
+    """Raise RepositoryError where two items would have one name."""
+    freed = {one.old for one in edited if one.old != one.new}
+    taken: set[Name] = set()
+    for one in edited:
+        if one.new is None or one.old == one.new:
+            continue
+        there = one.new[1] in names.get(one.new[0], {}) and one.new not in freed
+        if there or one.new in taken:
+            raise RepositoryError(
+                f"two items would be called '{one.new[0]}/{unquote(one.new[1].decode())}'",
+                hint="rename one",
+            )
+        taken.add(one.new)

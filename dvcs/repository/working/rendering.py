@@ -5,7 +5,7 @@ Media are not copied: each file is a mark that says whose it is, and reads the s
 format asks for them. So a read item is known for what it was, whatever the format calls it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -13,10 +13,10 @@ import msgspec
 from dvcs import formats
 from dvcs.errors import NotADataset
 from dvcs.files import MemorySink, MemorySource
-from dvcs.files.sink import Sum
+from dvcs.files.sink import Sum, sum_of
 from dvcs.formats._format import Format
 from dvcs.model import Dataset, Item, Media, MediaFile, Origin
-from dvcs.names import quote
+from dvcs.names import quote, strip_extension
 from dvcs.repository.snapshot import Snapshot
 from dvcs.repository.working.reading import reading_options, writing_options
 
@@ -170,3 +170,21 @@ def _as_shown(item: Item, stored: Media | None) -> Item:
             "orientation": stored.orientation,
         }
     return item.with_(media=msgspec.structs.replace(media, **fields), origins=())
+
+
+def is_encoded_anew(stored: Item, read: Item, paths: Sequence[str], how: Rendering) -> bool:
+    """
+    Tell whether an item's image is the stored one as it was encoded for a format, so no edit.
+
+    `paths` are where the format puts it. What somebody put in its place has another sum.
+    """
+    files = stored.media.files if stored.media is not None else ()
+    if not how.image_ext or all(one.ext.lower() == how.image_ext.lower() for one in files):
+        return False
+    written = [how.sums.get(strip_extension(path) + how.image_ext) for path in paths]
+    there = [sum_of(one.read()) for one in read.origins if one is not None]
+    if not there:
+        return True
+    if len(there) != len(written) or not any(written):
+        return False
+    return all(was in (None, now) for was, now in zip(written, there, strict=True))
