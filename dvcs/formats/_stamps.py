@@ -35,7 +35,6 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     format: str = ""
     options: dict[str, Any] = {}
-    filter: str = ""
     labels: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     sums: dict[str, Sum] = {}

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Final, Self
@@ -243,24 +242,6 @@ class MediaStore:
                 if out.link_to(path, target, link, self._cloner, check):
                     return link
             return out.replace(target, self._chunks(sha256))
-
-    def copy_many(
-        self, pairs: Iterable[tuple[str, Path]], threads: int = 2, *, link: Link = "reflink"
-    ) -> None:
-        """Write out many (SHA-256, target); stops at the first error, raised as by `copy_to`."""
-        from concurrent.futures import ThreadPoolExecutor  # 3 ms, for large work alone
-
-        def copy(batch: list[tuple[str, Path]]) -> None:
-            for sha256, target in batch:
-                self.copy_to(sha256, target, link=link)
-
-        remaining = iter(pairs)
-        with ThreadPoolExecutor(threads, "media") as pool:
-            while batches := [
-                b for _ in range(4 * threads) if (b := list(islice(remaining, BATCH)))
-            ]:
-                for future in [pool.submit(copy, batch) for batch in batches]:
-                    future.result()
 
     def verify(self) -> Iterator[tuple[str | None, Path, str]]:
         """

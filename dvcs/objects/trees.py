@@ -19,7 +19,7 @@ In here an item is a *name* (its quoted id) and its *blobs*: their 20-byte ids i
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from dvcs.names import unquote
@@ -323,8 +323,3 @@ def _more_than_a_leaf(reader: Reader, folders: Iterable[bytes], *, removed: bool
         if total > LEAF_LIMIT:
             return True
     return False
-
-
-def map_names(items: Iterable[tuple[bytes, bytes]], change: Callable[[bytes], bytes]) -> Items:
-    """Return items under other names, in a new folder's dictionary."""
-    return {change(name): blobs for name, blobs in items}

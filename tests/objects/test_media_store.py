@@ -150,8 +150,8 @@ def test_many_files_are_taken_in_their_order_and_written_out(store, tmp_path, th
     assert [one[:2] for one in added] == [(sha(data), len(data)) for data in contents]
     target = tmp_path / "out"
     target.mkdir()
-    pairs = [(media.sha256, target / path.name) for media, path in zip(added, paths, strict=True)]
-    store.copy_many(iter(pairs), threads)
+    for media, path in zip(added, paths, strict=True):
+        store.copy_to(media.sha256, target / path.name)
     assert [(target / path.name).read_bytes() for path in paths] == contents
     assert len(list(target.iterdir())) == len(paths)
 
@@ -385,11 +385,10 @@ def test_what_is_missing_is_named_with_what_to_try(store, tmp_path):
         lambda: store.open(absent),
         lambda: store.size(absent),
         lambda: store.copy_to(absent, tmp_path / "out"),
-        lambda: store.copy_many([(absent, tmp_path / "out")]),
     ):
         with pytest.raises(MissingObject, match=absent) as caught:
             use()
-        assert "fetch" in caught.value.hint
+        assert "import the files again" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
     for name in ("", "../../etc/passwd", absent.upper(), absent[:-1], 5):
         assert name not in store

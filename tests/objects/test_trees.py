@@ -329,11 +329,3 @@ def test_continued_items_of_colliding_names_come_back(counts):
     held = {name: continued(store, count, name.decode()) for name, count in counts.items()}
     oid = trees.write(store, held)
     assert dict(trees.walk(store, oid)) == held
-
-
-def test_names_can_be_changed_in_one_go():
-    held = {b"a": blob("a"), b"b": blob("b")}
-    assert trees.map_names(held.items(), lambda name: b"new-" + name) == {
-        b"new-a": blob("a"),
-        b"new-b": blob("b"),
-    }
