@@ -28,13 +28,15 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     What an export or working copy was written from and how.
 
     `revision` is the hex id of a commit ('' for one that is in none), `labels` their names in the
-    order that gives class indices. `sums` are size and CRC-32 of files that are no copies of media.
+    order that gives class indices. `filter` is what chose the items, '' where it is all of them.
+    `sums` are size and CRC-32 of files that are no copies of media.
     """
 
     revision: str = ""
     source: str = ""
     format: str = ""
     options: dict[str, Any] = {}
+    filter: str = ""
     labels: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     sums: dict[str, Sum] = {}

@@ -284,6 +284,16 @@ def test_stamps_of_somebody_else_are_no_bug(repo, stamped, said):
     assert dvcs("import", "../stamped", "-n", "pets", "--dry-run").code in (0, 3)
 
 
+def test_an_export_of_a_part_does_not_remove_the_rest(repo, stamped):
+    path = stamped / ".dvcs-export.json"
+    stamp = json.loads(path.read_text())
+    stamp["dvcs.export/1"]["filter"] = "/item[id='a']"
+    path.write_text(json.dumps(stamp))
+    done = dvcs("import", "../stamped")
+    assert (done.code, "is an export of a part" in done.err) == (2, True)
+    assert "nothing to record" in ok("import", "../stamped", "--mode", "update")
+
+
 def test_an_update_of_an_export_refuses_what_was_changed_in_it(repo, stamped):
     relabelled(stamped)
     done = dvcs("export", "HEAD:pets", "-f", "yolo", "-o", "../stamped", "--update")

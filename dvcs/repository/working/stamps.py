@@ -41,6 +41,11 @@ def stamped(repo: "Repository", request: Request) -> str | None:
             f"'{request.data}' is an export of {len(names)} sources, '{name}' is one of them",
             hint="export that one alone, or take it as it is with --ignore-stamp",
         )
+    if stamp.filter and request.mode != "update":
+        raise UsageError(
+            f"'{request.data}' is an export of a part: '{stamp.filter}'",
+            hint="--mode update says that the other items stay",
+        )
     if is_copy(repo, name, request.data):
         if stamp.format == snapshot.info(name).format:
             return None
