@@ -18,8 +18,9 @@ CVAT does it, and have `keyframe: false`. An object that leaves is an annotation
 
 Tracks are written with their keyframes; attributes that no label declares are declared. Numbers
 have two decimals as CVAT's, or as many as it takes. What CVAT's shapes cannot say (polygons of
-several parts, the visibility of plain points) stands in XML attributes that CVAT skips. Polygons
-with holes become masks.
+several parts, the visibility of plain points) stands in XML attributes that CVAT skips. It shows
+such parts as polygons in a group; brought back onto the revision that they were written from, they
+are one polygon again. Polygons with holes become masks, as do those of several parts in tracks.
 
 Format: https://docs.cvat.ai/docs/manual/advanced/xml_format/
 """
@@ -113,13 +114,17 @@ def _holds(note: Annotation, item: Item) -> bool:
     """
     Tell whether a shape has an element.
 
-    Polygons with holes and shapes of no points have none; a box with the rotation 0 is upright.
+    Polygons with holes and shapes of no points have none, nor have the parts of one polygon in a
+    track, which has one shape a frame; a box with the rotation 0 is upright.
     """
     del item
     if isinstance(note, RotatedBbox):
         return note.angle != 0
     if isinstance(note, Polygon):
-        return bool(note.parts) and all(len(part) == 1 and part[0] for part in note.parts)
+        most = 1 if note.track is not None else len(note.parts)
+        return 0 < len(note.parts) <= most and all(
+            len(part) == 1 and part[0] for part in note.parts
+        )
     return bool(note.points) if isinstance(note, Points | PolyLine) else True
 
 

@@ -10,7 +10,7 @@ A moved box whose full shape is a polygon cannot be followed: that is a conflict
 what becomes of it.
 """
 
-from dvcs.projection.edits import Applied, Conflict, Rule, apply_edits
+from dvcs.projection.edits import Applied, Conflict, Rule, apply_edits, learn_rounding
 from dvcs.projection.labels import edited_labels
 from dvcs.projection.mappings import edited_mapping, same_numbers
 from dvcs.projection.shapes import followed, shown_as
@@ -25,6 +25,7 @@ __all__ = [
     "edited_labels",
     "edited_mapping",
     "followed",
+    "learn_rounding",
     "same_numbers",
     "shown_as",
 ]

@@ -1,12 +1,22 @@
 """Applying edits to the annotations and facts of one item."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dvcs.compare import Knowledge, Pair, is_shortened, key, pair_annotations, same
+from dvcs.compare import (
+    IdTrust,
+    Pair,
+    Rounding,
+    is_rounding,
+    is_shortened,
+    key,
+    pair_annotations,
+    same,
+)
 from dvcs.model import Annotation, Item
 from dvcs.projection.mappings import edited_mapping, edited_value, same_numbers, unnumbered
 from dvcs.projection.media import edited_media
+from dvcs.projection.parts import rejoined
 from dvcs.projection.shapes import followed, shown_as, with_shape
 
 Rule = Literal["refuse", "edited", "kept"]
@@ -38,39 +48,64 @@ def apply_edits(
     edited: Item,
     *,
     rule: Rule = "refuse",
-    knowledge: Knowledge | None = None,
+    ids: IdTrust | None = None,
+    rounding: Rounding | None = None,
 ) -> Applied:
     """
     Apply what changed from `projected` to `edited` to the full item.
 
     `projected` is what the files showed of `full`. The result has the name of `full`; annotations
     that were not edited are its very own. Its `origins` are those of media files that were changed
-    or added, None for the others. Only numbers that differ (ids) are no edit, nor are coordinates
-    that lost digits. `knowledge` is what the whole comparison of shown and edited items tells.
+    or added, None for the others. Only numbers that differ (ids) are no edit. `ids` is what the
+    whole comparison of shown and edited items tells about ids; `rounding`, to how many decimals
+    whoever sends them rounds: coordinates that only lost digits are no edit. Without, they are.
     """
-    notes = _Notes(full, projected, edited, rule, knowledge)
+    notes = _Notes(full, projected, edited, rule=rule, ids=ids, rounding=rounding)
+    annotations = notes.result()
+    annotated = edited_value(full.annotated, projected.annotated, edited.annotated)
     media, origins = edited_media(full, projected, edited)
     item = full.with_(
-        annotations=notes.result(),
+        annotations=annotations,
         attributes=edited_mapping(full.attributes, projected.attributes, edited.attributes),
         extra=edited_mapping(full.extra, projected.extra, edited.extra, depth=1),
-        annotated=edited_value(full.annotated, projected.annotated, edited.annotated),
+        annotated=annotated,
         media=media,
         origins=origins,
     )
     return Applied(item, tuple(notes.conflicts))
 
 
+def learn_rounding(
+    rounding: Rounding, projected: Item, edited: Item, *, ids: IdTrust | None = None
+) -> None:
+    """Learn from an item, as it was shown and as it is now, how its coordinates were rounded."""
+    size = _size(projected) or _size(edited)
+    notes, known = rejoined(projected.annotations, edited.annotations, size=size)
+    old, new = _unnumbered(projected.annotations), _unnumbered(notes)
+    for pair in _paired(old, new, known, ids, size):
+        if pair.old is not None and pair.new is not None:
+            one, other = old[pair.old], new[pair.new]
+            if one.kind == other.kind and one.geometry != other.geometry:
+                rounding.learn(one, other)
+
+
 class _Notes:
     """The annotations of one item, while edits are applied to them."""
 
     def __init__(
-        self, full: Item, projected: Item, edited: Item, rule: Rule, knowledge: Knowledge | None
+        self,
+        full: Item,
+        projected: Item,
+        edited: Item,
+        *,
+        rule: Rule,
+        ids: IdTrust | None,
+        rounding: Rounding | None,
     ) -> None:
         self.full, self.shown, self.edited = (
             list(side.annotations) for side in (full, projected, edited)
         )
-        self.rule, self.knowledge = rule, knowledge
+        self.rule, self.ids, self.rounding = rule, ids, rounding
         self.size = _size(full) or _size(edited)
         self.conflicts: list[Conflict] = []
         self.now: dict[int, Annotation | None] = dict(enumerate(self.full))
@@ -80,9 +115,9 @@ class _Notes:
         """Return the full annotations with the edits."""
         if not self.shown and not self.edited:
             return self.full
+        self.edited, known = rejoined(self.shown, self.edited, size=self.size)
         shown, edited = _unnumbered(self.shown), _unnumbered(self.edited)
-        ids = self.knowledge.ids if self.knowledge is not None else None
-        pairs = pair_annotations(shown, edited, ids=ids, size=self.size)
+        pairs = _paired(shown, edited, known, self.ids, self.size)
         if _nothing_changed(shown, edited, pairs):
             return self.full
         full_of = shown_as(self.full, self.shown, size=self.size)
@@ -150,8 +185,9 @@ class _Notes:
         self.now[f] = note
 
     def _is_rounded(self, shown: Annotation, edited: Annotation) -> bool:
-        known = self.knowledge is not None and self.knowledge.rounding.explains(shown, edited)
-        return known or is_shortened(shown, edited, self.size)
+        if self.rounding is None:  # what is nearer no format writes differently
+            return is_rounding(shown, edited, None)
+        return self.rounding.explains(shown, edited) or is_shortened(shown, edited, self.size)
 
     def _relabel_instance(
         self, f: int, old: str | None, new: str | None, pieces: dict[int, list[int]]
@@ -222,13 +258,7 @@ class _Notes:
         ]
         if not new:
             return
-        groups: dict[int, int] = {}
-        for pair in pairs:
-            if pair.old in full_of and pair.new is not None:
-                note = self.now[full_of[pair.old]]
-                group = self.edited[pair.new].group
-                if note is not None and group:
-                    groups.setdefault(group, note.group)
+        groups, members = self._groups_now(pairs, full_of)
         taken = {note.id for note in self.now.values() if note is not None}
         numbers = (one.id for one in (*self.full, *self.edited) if isinstance(one.id, int))
         top = max((*numbers, 0))
@@ -243,8 +273,55 @@ class _Notes:
                 if not groups.get(note.group):
                     top_group += 1
                     groups[note.group] = top_group
+                    for f in members.get(note.group, ()):  # they were in none
+                        old = self.now[f]
+                        self.now[f] = None if old is None else old.with_(group=top_group)
                 note = note.with_(group=groups[note.group])
             self.added.append(note)
+
+    def _groups_now(
+        self, pairs: list[Pair], full_of: dict[int, int]
+    ) -> tuple[dict[int, int], dict[int, list[int]]]:
+        """Return, by edited group, the group of the full annotations in it, and their places."""
+        groups: dict[int, int] = {}
+        members: dict[int, list[int]] = {}
+        for pair in pairs:
+            if pair.old in full_of and pair.new is not None:
+                f = full_of[pair.old]
+                note = self.now[f]
+                group = self.edited[pair.new].group
+                if note is not None and group:
+                    groups.setdefault(group, note.group)
+                    members.setdefault(group, []).append(f)
+        return groups, members
+
+
+def _paired(
+    shown: Sequence[Annotation],
+    edited: Sequence[Annotation],
+    known: Mapping[int, int],
+    ids: IdTrust | None,
+    size: tuple[int, int] | None,
+) -> list[Pair]:
+    """Pair what was shown with what it is now; of some that is known."""
+    if not known:
+        return pair_annotations(shown, edited, ids=ids, size=size)
+    taken = set(known.values())
+    old = [at for at in range(len(shown)) if at not in known]
+    new = [at for at in range(len(edited)) if at not in taken]
+    found = pair_annotations(
+        [shown[at] for at in old], [edited[at] for at in new], ids=ids, size=size
+    )
+    return [
+        *(Pair(*one) for one in known.items()),
+        *(
+            Pair(
+                None if pair.old is None else old[pair.old],
+                None if pair.new is None else new[pair.new],
+            )
+            for pair in found
+        ),
+    ]
 
 
 def _size(item: Item) -> tuple[int, int] | None:

@@ -405,8 +405,27 @@ def test_parts_of_a_polygon_are_polygons_of_one_group_and_come_back_as_one():
     text = sink.files["annotations.xml"].decode()
     assert re.findall(r'<polygon .*part="(.*?)"', text) == ["1/2", "2/2"]
     assert len(re.findall(r'group_id="1"', text)) == 2
+    ((note, count),) = sink.notes.items()
+    assert "import ZIP --onto REV" in note
+    assert count == 1
     (item,) = read(text)
     assert [note.geometry for note in item.annotations] == [note.geometry for note in notes]
     edited = re.sub(r"    <polygon .*2/2.*\n", "", text)  # as if someone had removed one in CVAT
     (item,) = read(edited)
     assert [note.geometry for note in item.annotations] == [(parts[:1],)] * 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('label="a"', 'label="b"'), ('occluded="0"', 'occluded="1"')]
+)
+def test_a_part_that_says_something_of_its_own_is_a_polygon(old: str, new: str):
+    parts = [[[1.0, 1.0, 2.0, 1.0, 2.0, 2.0]], [[5.0, 5.0, 6.0, 5.0, 6.0, 6.0]]]
+    note = Polygon(parts=parts, label="a", attributes={"occluded": False})
+    sink = written(Dataset.from_items([image(1, note)], labels=["a", "b"]))
+    text = sink.files["annotations.xml"].decode()
+    head, first, second = text.rpartition("<polygon ")
+    (item,) = read(head + first + second.replace(old, new, 1))
+    one, other = item.annotations
+    assert (one.parts, other.parts) == (parts[:1], parts[1:])
+    assert one.group == other.group != 0
+    assert (one.label, one.attributes) != (other.label, other.attributes)

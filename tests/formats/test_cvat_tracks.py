@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvcs import formats
+from dvcs.files import MemorySink, MemorySource
 from dvcs.model import (
     Annotation,
     Bbox,
@@ -434,3 +435,24 @@ def test_whatever_a_track_does_comes_back(states: list[tuple[str, int, int, bool
     assert [list(item.annotations) for item in back] == [list(item.annotations) for item in data]
     dataset = formats.read(source(text, path="clip.xml"), CVAT)
     assert written(dataset).files["clip.xml"].decode() == text
+
+
+def test_a_polygon_of_several_parts_in_a_track_is_a_mask_of_its_frame():
+    parts = [[[1.0, 1.0, 9.0, 1.0, 9.0, 9.0]], [[15.0, 15.0, 19.0, 15.0, 19.0, 19.0]]]
+    note = Polygon(parts=parts, label="car", track=1)
+    frames = [
+        Item(
+            id=f"frame_{n:06d}",
+            subset="train",
+            media=Media(kind="video_frame", frame=n, height=48, width=64),
+            annotations=[note],
+            annotated=True,
+        )
+        for n in range(2)
+    ]
+    sink = MemorySink()
+    fidelity = formats.write(Dataset.from_items(frames, ["car"]), CVAT, sink)
+    assert fidelity.converted == {("polygon", "mask"): 2}
+    back = MemorySource(sink.files, name="x")
+    masks = [one for item in formats.read(back, CVAT) for one in item.annotations]
+    assert [(one.kind, one.size, one.track) for one in masks] == [("mask", (48, 64), 1)] * 2

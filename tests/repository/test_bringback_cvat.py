@@ -16,7 +16,7 @@ from lxml import etree
 
 from dvcs import formats
 from dvcs.formats._exporting import STAMP, export
-from dvcs.model import Bbox, Dataset, Item, Media
+from dvcs.model import Bbox, Dataset, Item, Media, Polygon
 from dvcs.repository import Repository
 from dvcs.repository.importing import Request
 from dvcs.repository.working.onto import import_onto
@@ -378,3 +378,178 @@ def test_attributes_of_items_that_read_as_they_are_stored_are_no_edit(tmp_path: 
     assert not task.back()
     task.edit(lambda root: list(root.iter("box"))[1].set("xtl", "4"))
     assert task.changed() == [("frame_000001", "changed", ("geometry",))]
+
+
+# -- polygons of several parts, which CVAT shows as shapes in a group ------------------------------
+
+
+def square(x: float, y: float) -> list[float]:
+    """Return a ring of 20 pixels, its corners finer than CVAT writes them."""
+    return [x + 0.12345, y, x + 20.0, y + 0.66667, x + 20.0, y + 20.0, x, y + 20.0]
+
+
+TREE = Polygon([[square(10, 10)], [square(40, 10)], [square(70, 10)]], label="tree", id=1)
+HEDGE = Polygon([[square(10, 60)], [square(40, 60)]], label="hedge", id=2, group=1)
+GATE = Bbox(60.0, 60.0, 20.0, 20.0, label="gate", id=3, group=1)
+ROCKS = [Polygon([[square(x, 120)]], label="rock", id=at, group=2) for at, x in ((4, 10), (5, 40))]
+OBJECTS = [TREE, HEDGE, GATE, *ROCKS]
+MARKED = pytest.mark.parametrize("marked", [False, True])
+
+
+@pytest.fixture
+def garden(tmp_path: Path) -> Task:
+    """What CVAT has of polygons of several parts, alone and in a group, and of a mere group."""
+    media = Media(height=200, width=200)
+    items = [
+        Item(id=name, subset="train", media=media, annotations=OBJECTS, annotated=True)
+        for name in ("a", "b")
+    ]
+    repo = Repository.init(tmp_path / "repo")
+    repo.import_dataset(Dataset.from_items(items, ["tree", "hedge", "gate", "rock"]), name="d")
+    export(repo.dataset("HEAD"), formats.find("cvat"), tmp_path / "sent")
+    (tmp_path / "sent" / STAMP).unlink()
+    return Task(repo, tmp_path / "sent")
+
+
+def as_cvat(root: Tree) -> None:
+    """Be as CVAT writes it: two decimals, no marks that only we know, other groups."""
+    for shape in root.iter("polygon"):
+        shape.attrib.pop("part", None)
+        points = [one.split(",") for one in shape.get("points").split(";")]
+        shape.set("points", ";".join(f"{float(x):.2f},{float(y):.2f}" for x, y in points))
+    other_groups(root)
+
+
+def parts_of(root: Tree, label: str) -> list[Tree]:
+    return root.find("image").findall(f"polygon[@label='{label}']")
+
+
+def edit_parts(task: Task, change: Callable[[Tree], None], *, marked: bool) -> None:
+    """Change what CVAT has; where it is marked, our marks are as we wrote them."""
+
+    def both(root: Tree) -> None:
+        if not marked:
+            as_cvat(root)
+        change(root)
+
+    task.edit(both)
+
+
+def after_import(task: Task) -> tuple[Any, ...]:
+    """Bring back; return the annotations of the edited image. The other one is as it was."""
+    done = import_onto(task.repo, Request(data=task.folder), "HEAD")
+    found = {item.id: tuple(item.annotations) for item in task.repo.dataset("HEAD")}
+    assert found["b"] == tuple(OBJECTS)
+    assert len(done.difference.items) == 1
+    return found["a"]
+
+
+@MARKED
+def test_parts_that_nobody_touched_are_nothing_to_record(garden: Task, marked: bool):
+    edit_parts(garden, lambda root: None, marked=marked)
+    assert garden.changed() == []
+
+
+@MARKED
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("old", [TREE, HEDGE], ids=["alone", "grouped"])
+def test_the_label_of_parts_is_that_of_their_polygon(
+    garden: Task, old: Polygon, count: int, marked: bool
+):
+    def change(root: Tree) -> None:
+        for part in parts_of(root, old.label)[-count:]:
+            part.set("label", "rock")
+
+    edit_parts(garden, change, marked=marked)
+    assert garden.changed() == [("a", "changed", ("label",))]
+    wanted = [note.with_(label="rock") if note is old else note for note in OBJECTS]
+    assert after_import(garden) == tuple(wanted)
+
+
+@MARKED
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_a_moved_part_changes_its_polygon_and_no_other_part(garden: Task, n: int, marked: bool):
+    edit_parts(garden, lambda root: shifted(parts_of(root, "tree")[n]), marked=marked)
+    assert garden.changed() == [("a", "changed", ("geometry",))]
+    new, *others = after_import(garden)
+    assert others == OBJECTS[1:]
+    assert [at for at in range(3) if new.parts[at] != TREE.parts[at]] == [n]
+    assert new.parts[n][0][0] == pytest.approx(TREE.parts[n][0][0] + 0.1, abs=0.01)
+    assert new.with_(parts=TREE.parts) == TREE
+
+
+@MARKED
+@pytest.mark.parametrize("old", [TREE, HEDGE], ids=["alone", "grouped"])
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_deleted_part_leaves_a_polygon_of_the_others(
+    garden: Task, old: Polygon, n: int, marked: bool
+):
+    def change(root: Tree) -> None:
+        part = parts_of(root, old.label)[n]
+        part.getparent().remove(part)
+
+    edit_parts(garden, change, marked=marked)
+    assert garden.changed() == [("a", "changed", ("geometry",))]
+    left = old.with_(parts=[part for at, part in enumerate(old.parts) if at != n])
+    assert after_import(garden) == tuple(left if note is old else note for note in OBJECTS)
+
+
+@MARKED
+@pytest.mark.parametrize("old", [TREE, HEDGE], ids=["alone", "grouped"])
+def test_a_polygon_of_which_all_parts_are_deleted_is_removed(
+    garden: Task, old: Polygon, marked: bool
+):
+    def change(root: Tree) -> None:
+        for part in parts_of(root, old.label):
+            part.getparent().remove(part)
+
+    edit_parts(garden, change, marked=marked)
+    assert garden.changed() == [("a", "removed", ())]
+    found = after_import(garden)
+    assert [note.id for note in found] == [note.id for note in OBJECTS if note is not old]
+
+
+@MARKED
+def test_a_part_taken_out_of_the_group_is_a_polygon_of_its_own(garden: Task, marked: bool):
+    edit_parts(garden, lambda root: parts_of(root, "tree")[2].set("group_id", "0"), marked=marked)
+    found = after_import(garden)
+    assert found[0] == TREE.with_(parts=TREE.parts[:2])
+    (new,) = found[len(OBJECTS) :]
+    assert (new.kind, new.label, len(new.parts), new.group) == ("polygon", "tree", 1, 0)
+
+
+def test_parts_with_labels_of_their_own_are_polygons_of_their_own(garden: Task):
+    def change(root: Tree) -> None:
+        for part, label in zip(parts_of(root, "tree"), ("rock", "gate", "tree"), strict=True):
+            part.set("label", label)
+
+    edit_parts(garden, change, marked=False)
+    statuses = [status for _, status, _ in garden.changed()]
+    assert sorted(statuses) in (["added", "added", "changed"], ["added"] * 3 + ["removed"])
+
+
+@MARKED
+def test_a_shape_drawn_anew_beside_parts_is_no_part(garden: Task, marked: bool):
+    def change(root: Tree) -> None:
+        part = parts_of(root, "tree")[-1]
+        new = etree.fromstring(etree.tostring(part))
+        new.attrib.pop("part", None)
+        new.set("points", "1.00,1.00;8.00,1.00;8.00,8.00")
+        part.getparent().append(new)
+
+    edit_parts(garden, change, marked=marked)
+    found = after_import(garden)
+    assert [note.with_(group=0) for note in found[:-1]] == [n.with_(group=0) for n in OBJECTS]
+    assert found[-1].group == found[0].group != 0
+
+
+# -- coordinates finer than CVAT's -----------------------------------------------------------------
+
+
+def test_coordinates_that_cvat_only_rounded_stay_as_they_are(garden: Task):
+    edit_parts(garden, lambda root: shifted(parts_of(root, "rock")[0]), marked=False)
+    assert garden.changed() == [("a", "changed", ("geometry",))]
+    found = after_import(garden)
+    assert [note for note in found if note.id != ROCKS[0].id] == [
+        note for note in OBJECTS if note.id != ROCKS[0].id
+    ]

@@ -82,8 +82,9 @@ class Walk:
         for element in _xml.iterate(self._source, self._document.path, TAGS):
             try:
                 if element.tag == "track":
-                    listed = self._listed(element)
-                    found.append((self._subset(element), element.get("task_id"), listed))
+                    subset, task = self._subset(element), element.get("task_id")
+                    self._reader.size = self._task_size(subset, task)
+                    found.append((subset, task, self._listed(element)))
                 elif element.tag == "image":
                     subset, frame = self._subset(element), _xml.integer(element, "@id", 0)
                     self._stops[subset] = max(frame, self._stops.get(subset, 0))
@@ -96,6 +97,13 @@ class Walk:
         for subset, task, listed in found:
             if listed:
                 self._add_track(subset, task, listed)
+
+    def _task_size(self, subset: str, task_id: str | None) -> tuple[int, int] | None:
+        """Return the size of the frames of a track's task, where it is told."""
+        tasks = self._document.by_subset.get(subset, ())
+        mine = [one for one in tasks if one.id and one.id == task_id] or tasks
+        sizes = {one.size for one in mine}
+        return sizes.pop() if len(sizes) == 1 else None
 
     def _add_track(self, subset: str, task_id: str | None, listed: list[Listed]) -> None:
         tasks = [one for one in self._document.by_subset.get(subset, ()) if one.frames]
@@ -251,7 +259,7 @@ class Walk:
         for child in element:
             note = annotation(child)
             part = note.extra[NAME].get("xml", NOTHING).get("part") if note.extra else None
-            if parts and part != f"{len(parts) + 1}/{_total(parts[0])}":
+            if parts and not _continues(parts, note, part):
                 yield from map(_single, parts)
                 parts = []
             if part is None or not isinstance(note, Polygon):
@@ -376,6 +384,18 @@ def _carried(listed: list[Listed]) -> list[Listed]:
         same = len(held) == len(note.attributes)
         found.append((frame, note if same else note.with_(attributes=dict(held))))
     return found
+
+
+def _continues(parts: list[Polygon], note: Annotation, part: str | None) -> bool:
+    """Tell whether a shape is the next part of a polygon: one that was edited is its own."""
+    first = parts[0]
+    return (
+        part == f"{len(parts) + 1}/{_total(first)}"
+        and isinstance(note, Polygon)
+        and (note.label, note.z_order, note.track) == (first.label, first.z_order, first.track)
+        and note.attributes == first.attributes
+        and note.extra[NAME].get("group_id") == first.extra[NAME].get("group_id")
+    )
 
 
 def _total(note: Annotation) -> str:

@@ -33,7 +33,7 @@ class Groups:
         """Return the group id of each annotation of an item."""
         notes = item.annotations
         if not any(note.group or NAME in note.extra for note in notes):
-            return [self._new() if _parts(note) > 1 else None for note in notes]
+            return [self._new() if parts_of(note) > 1 else None for note in notes]
         groups: dict[int, list[Annotation]] = {}
         for note in notes:
             if note.group:
@@ -45,7 +45,7 @@ class Groups:
             only = ids.pop() if len(ids) == 1 else None
             if only:
                 numbers[group] = self._kept(only)
-            elif len(members) == 1 and _parts(members[0]) == 1:
+            elif len(members) == 1 and parts_of(members[0]) == 1:
                 numbers[group] = None
             else:
                 fresh.append(group)
@@ -61,7 +61,7 @@ class Groups:
         id = _group_id(note)
         if id is not None:
             return self._kept(id) if id else 0
-        return self._new() if _parts(note) > 1 else None
+        return self._new() if parts_of(note) > 1 else None
 
     def _kept(self, id: int) -> int:
         if id not in self._taken:
@@ -80,7 +80,8 @@ def _group_id(note: Annotation) -> int | None:
     return id if isinstance(id, int) else None
 
 
-def _parts(note: Annotation) -> int:
+def parts_of(note: Annotation) -> int:
+    """Return of how many parts an annotation is: 1, but for a polygon of several."""
     return len(note.parts) if isinstance(note, Polygon) else 1
 
 

@@ -19,7 +19,7 @@ from dvcs.formats._cvat.find import file_of, image_folder_of
 from dvcs.formats._cvat.labels import label_records
 from dvcs.formats._cvat.meta import NAME, VERSION, Outline, Task, new_meta, tasks, write_outline
 from dvcs.formats._cvat.read import frame_name
-from dvcs.formats._cvat.subset import Groups, Subset, is_frame
+from dvcs.formats._cvat.subset import Groups, Subset, is_frame, parts_of
 from dvcs.formats._cvat.text import Shapes, rest_text
 from dvcs.formats._xml import Writer, quoted
 from dvcs.model import Category, Dataset, Item, Label
@@ -28,6 +28,10 @@ from dvcs.progress import track
 
 SPOOL = 1 << 24
 """Bytes that wait in memory before a temporary file is made for them."""
+SEVERAL = (
+    "CVAT shows a polygon of several parts as polygons in a group: bring back what was edited there"
+    " with 'dvcs import ZIP --onto REV', which makes them one again"
+)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -62,6 +66,7 @@ class _Export:
         self._about: Mapping[str, Any] = dataset.metadata.get(NAME, NOTHING).get("files", NOTHING)
         self._files: dict[str, _File] = {}
         self._by_subset: dict[str, _File] = {}
+        self._several = 0
 
     def add(self, item: Item) -> None:
         """Write an item's image and media, and hold what its tracks say."""
@@ -69,6 +74,7 @@ class _Export:
         if file is None:
             file = self._by_subset[item.subset] = self._file(item.subset)
         file.add(item)
+        self._several += sum(parts_of(note) > 1 for note in item.annotations)
 
     def finish(self) -> None:
         """Complete all files; there is one even where there are no items, for the labels."""
@@ -79,6 +85,8 @@ class _Export:
             self._file("default")
         for file in self._files.values():
             file.finish()
+        if self._several:
+            self._sink.note(SEVERAL, self._several)
 
     def _file(self, subset: str) -> "_File":
         path = self._path(subset)

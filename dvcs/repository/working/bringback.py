@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dvcs.compare import IdTrust, Knowledge, match_items, trace_of
+from dvcs.compare import IdTrust, Rounding, match_items, trace_of
 from dvcs.compare.pairing import Pairing
 from dvcs.errors import DvcsError, RepositoryError
 from dvcs.model import Dataset, Item, Labels
@@ -27,6 +27,7 @@ from dvcs.projection import (
     apply_edits,
     edited_labels,
     edited_mapping,
+    learn_rounding,
     same_numbers,
 )
 from dvcs.repository.labels import with_known_keys
@@ -44,6 +45,7 @@ from dvcs.repository.working.rendering import (
     Rendering,
     is_encoded_anew,
     rendered,
+    with_neighbours,
 )
 
 if TYPE_CHECKING:
@@ -246,7 +248,8 @@ class _Comparison:
         if not self.same and not any(name in left for name in self.rest):
             wanted = {(s, n) for s, names in self.names.items() for n in names}
         else:
-            wanted = self._with_neighbours(left)
+            tracked = self.rendering.format.name in TOOLS
+            wanted = with_neighbours(self.base, self.names, left) if tracked else left
         read = self._rendered(wanted) if wanted else None
         if read is None:
             return
@@ -259,29 +262,6 @@ class _Comparison:
         for name, item in read.items:
             if name in left:
                 self.projected[name] = relabelled(item, keys)
-
-    def _with_neighbours(self, wanted: set[Name]) -> set[Name]:
-        """
-        Return items, and all frames of the sequences in which some of them have tracks.
-
-        Alone, the shape of a track would be where it begins, and so be shown as a keyframe.
-        """
-        if self.rendering.format.name not in TOOLS:
-            return wanted
-        sequences = {
-            (subset, _folder(name))
-            for subset, names in self.names.items()
-            for name, parts in self.base.read_blobs(
-                {name: blobs for name, blobs in names.items() if (subset, name) in wanted}
-            )
-            if any(b'"track":' in part for part in parts)
-        }
-        return wanted | {
-            (subset, name)
-            for subset, names in self.names.items()
-            for name in names
-            if (subset, _folder(name)) in sequences
-        }
 
     def _keyed_like_shown(self, labels: Labels) -> Labels:
         return with_known_keys(self.full if self.shown is self.full else self.known, labels)
@@ -301,7 +281,8 @@ class _Comparison:
         pairs, added, removed = self._pairs(left)
         self._renumber(pairs)
         full = dict(self._stored({name for name, _ in pairs}))
-        knowledge = self._knowledge(pairs)
+        trust = self._trust(pairs)
+        rounding = self._rounding(pairs, trust)
         edited: list[Edited] = []
         conflicts: list[ItemConflict] = []
         for old, new in pairs:
@@ -317,7 +298,7 @@ class _Comparison:
             target = self._target(old, new, shown)
             if target == old and _same_item(shown, item):
                 continue
-            applied = apply_edits(before, shown, item, rule=self.rule, knowledge=knowledge)
+            applied = apply_edits(before, shown, item, rule=self.rule, ids=trust, rounding=rounding)
             after = applied.item
             conflicts += [ItemConflict(before.subset, before.id, one) for one in applied.conflicts]
             if target != old:
@@ -400,21 +381,34 @@ class _Comparison:
                 self.tracks.learn(shown, relabelled(self.rest[new], self.keys))
         self.rest = {name: self.tracks.renumbered(item) for name, item in self.rest.items()}
 
-    def _knowledge(self, pairs: list[tuple[Name, Name]]) -> Knowledge:
-        """Learn what ids mean between what was shown and read, and whether that was rounded."""
-        knowledge = Knowledge(IdTrust(len(self.same), len(self.same)))
-        sample = [
-            Pairing(shown.annotations, relabelled(self.rest[new], self.keys).annotations)
-            for old, new in islice(pairs, SAMPLE)
-            if (shown := self.projected.get(old)) is not None
-        ]
-        for one in sample:
-            one.teach(knowledge.ids)
-        for one in sample:
-            one.finish(knowledge.ids)
-            one.teach_rounding(knowledge.rounding)
-        knowledge.rounding.decide()
-        return knowledge
+    def _trust(self, pairs: list[tuple[Name, Name]]) -> IdTrust:
+        """Learn whether the ids of annotations mean anything between what was shown and read."""
+        trust = IdTrust(len(self.same), len(self.same))
+        for old, new in islice(pairs, SAMPLE):
+            shown = self.projected.get(old)
+            if shown is not None:
+                notes = relabelled(self.rest[new], self.keys).annotations
+                Pairing(shown.annotations, notes).teach(trust)
+        return trust
+
+    def _rounding(self, pairs: list[tuple[Name, Name]], trust: IdTrust) -> Rounding | None:
+        """
+        Learn to how many decimals a tool rounds.
+
+        None for a dataset in its own files, whose digits are what their owner made of them. Of a
+        working copy in another format, too, only those are no edits that no tool keeps.
+        """
+        if self.rendering.exact:
+            return None
+        rounding = Rounding()
+        if self.rendering.renumbered:
+            for old, new in islice(pairs, SAMPLE):
+                shown = self.projected.get(old)
+                if shown is not None:
+                    item = relabelled(self.rest[new], self.keys)
+                    learn_rounding(rounding, shown, item, ids=trust)
+            rounding.decide()
+        return rounding
 
 
 # -- helpers -------------------------------------------------------------------------------------
@@ -426,10 +420,6 @@ def _same_item(one: Item, other: Item) -> bool:
         return encode_item(one) == encode_item(other)
     except DvcsError:
         return False
-
-
-def _folder(name: bytes) -> bytes:
-    return name.rpartition(b"%2F")[0]
 
 
 def _tracked(item: Item) -> bool:

@@ -172,6 +172,34 @@ def _as_shown(item: Item, stored: Media | None) -> Item:
     return item.with_(media=msgspec.structs.replace(media, **fields), origins=())
 
 
+def with_neighbours(
+    base: Snapshot, names: Mapping[str, Mapping[bytes, bytes]], wanted: set[Name]
+) -> set[Name]:
+    """
+    Return items, and all frames of the sequences in which some of them have tracks.
+
+    Alone, the shape of a track would be where it begins, and so be shown as a keyframe.
+    """
+    sequences = {
+        (subset, _folder(name))
+        for subset, held in names.items()
+        for name, parts in base.read_blobs(
+            {name: blobs for name, blobs in held.items() if (subset, name) in wanted}
+        )
+        if any(b'"track":' in part for part in parts)
+    }
+    return wanted | {
+        (subset, name)
+        for subset, held in names.items()
+        for name in held
+        if (subset, _folder(name)) in sequences
+    }
+
+
+def _folder(name: bytes) -> bytes:
+    return name.rpartition(b"%2F")[0]
+
+
 def is_encoded_anew(stored: Item, read: Item, paths: Sequence[str], how: Rendering) -> bool:
     """
     Tell whether an item's image is the stored one as it was encoded for a format, so no edit.
