@@ -16,6 +16,10 @@ kept as they are. Tracks have an annotation for each frame; those between keyfra
 CVAT does it, and have `keyframe: false`. An object that leaves is an annotation with
 `outside: true` at the keyframe that says so. Attributes have the type that the label declares.
 
+A task lists all of its images, and CVAT's own exports to other formats hold them all: those
+without shapes count as looked at, and as having no objects. `--unfinished` reads a task that is
+still being annotated: nobody looked at them yet.
+
 Tracks are written with their keyframes; attributes that no label declares are declared. Numbers
 have two decimals as CVAT's, or as many as it takes. What CVAT's shapes cannot say (polygons of
 several parts, the visibility of plain points) stands in XML attributes that CVAT skips. It shows
@@ -44,6 +48,7 @@ from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.model import Annotation, Dataset, Item, Points, Polygon, PolyLine, RotatedBbox
 
 Reindex = Annotated[bool, "number images and frames anew, from 0"]
+Unfinished = Annotated[bool, "images without shapes are ones that nobody looked at yet"]
 Undeclared = Annotated[bool, "write attributes that no label declares without declaring them"]
 
 
@@ -54,7 +59,7 @@ def detect(source: Source) -> Confidence:
     return Confidence.HIGH
 
 
-def read(source: Source) -> Dataset:
+def read(source: Source, *, unfinished: Unfinished = False) -> Dataset:
     """
     Return the dataset of a source; images and tracks are read when it is walked.
 
@@ -72,7 +77,7 @@ def read(source: Source) -> Dataset:
 
     def walk() -> Iterator[Item]:
         for document in documents:
-            yield from reading.Walk(source, document, labels).items()
+            yield from reading.Walk(source, document, labels, unfinished=unfinished).items()
 
     files = {document.path: _about(source, document, documents) for document in documents}
     return Dataset(labels, walk, metadata={NAME: {"files": files}})
@@ -144,7 +149,7 @@ FORMATS = (
         labels=frozenset({"name", "color", "keypoints", "joints", "attributes"}),
         prefers={"polygon": ("mask", "bbox"), "rotated_bbox": ("bbox",)},
         holds=_holds,
-        annotated="never",
+        annotated="always",
         detect=detect,
         read=read,
         write=write,

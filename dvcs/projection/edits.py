@@ -63,6 +63,8 @@ def apply_edits(
     notes = _Notes(full, projected, edited, rule=rule, ids=ids, rounding=rounding)
     annotations = notes.result()
     annotated = edited_value(full.annotated, projected.annotated, edited.annotated)
+    if edited.annotated and annotations and not full.annotations:
+        annotated = True  # where all empty items are read as looked at, this one is now
     media, origins = edited_media(full, projected, edited)
     item = full.with_(
         annotations=annotations,

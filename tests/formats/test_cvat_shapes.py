@@ -194,7 +194,19 @@ def test_meta_and_images_come_back():
     items = read(text)
     assert items[1].id == "a/é.b"
     assert items[1].extra["cvat"] == {"id": 40, "task_id": "7", "xml": {"flipped": "1"}}
-    assert (items[0].annotated, items[1].annotated) == (None, True)
+
+
+def test_images_without_shapes_are_looked_at_unless_the_task_is_unfinished():
+    text = images("", *EVERY_SHAPE)
+    whole = source(text)
+    assert {item.annotated for item in formats.read(whole, CVAT)} == {True}
+    ((note, count),) = whole.notes.items()
+    assert "'-- --unfinished'" in note
+    assert count == 1
+    begun = source(text)
+    found = [item.annotated for item in formats.read(begun, CVAT, unfinished=True)]
+    assert found[:2] == [None, True]
+    assert not begun.notes
 
 
 # -- masks ---------------------------------------------------------------------------------------

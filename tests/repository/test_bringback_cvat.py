@@ -543,7 +543,7 @@ def test_a_shape_drawn_anew_beside_parts_is_no_part(garden: Task, marked: bool):
     assert found[-1].group == found[0].group != 0
 
 
-# -- coordinates finer than CVAT's -----------------------------------------------------------------
+# -- coordinates finer than CVAT's, and images without shapes --------------------------------------
 
 
 def test_coordinates_that_cvat_only_rounded_stay_as_they_are(garden: Task):
@@ -553,3 +553,26 @@ def test_coordinates_that_cvat_only_rounded_stay_as_they_are(garden: Task):
     assert [note for note in found if note.id != ROCKS[0].id] == [
         note for note in OBJECTS if note.id != ROCKS[0].id
     ]
+
+
+@pytest.mark.parametrize("looked", [True, False, None])
+def test_an_image_without_shapes_is_looked_at_once_it_has_some(tmp_path: Path, looked: bool | None):
+    media = Media(height=200, width=200)
+    items = [
+        Item(id="a", subset="train", media=media, annotations=[GATE], annotated=True),
+        *(Item(id=id, subset="train", media=media, annotated=looked) for id in ("b", "c")),
+    ]
+    repo = Repository.init(tmp_path / "repo")
+    repo.import_dataset(Dataset.from_items(items, ["gate"]), name="d")
+    export(repo.dataset("HEAD"), formats.find("cvat"), tmp_path / "sent")
+    task = Task(repo, tmp_path / "sent")
+    assert not task.back()
+
+    def change(root: Tree) -> None:
+        images = root.findall("image")
+        images[1].append(etree.fromstring(etree.tostring(images[0].find("box"))))
+
+    task.edit(change)
+    import_onto(repo, Request(data=task.folder), "HEAD")
+    found = {item.id: item.annotated for item in repo.dataset("HEAD")}
+    assert found == {"a": True, "b": True, "c": looked}

@@ -25,6 +25,10 @@ from dvcs.tracks import Track, is_outside, jumps
 
 JUMPED = "a polygon or line between keyframes with different numbers of points stays as it was"
 BEYOND = "a track ends, unseen, after the last frame of its task: that end is left out"
+EMPTY = (
+    "an image without shapes counts as looked at, as in CVAT's own exports: if the task is not"
+    " finished, read it with '-- --unfinished'"
+)
 TAGS = ("meta", "image", "track")
 NOTHING: Mapping[str, Any] = {}
 Listed = tuple[int, Annotation | None]
@@ -43,9 +47,12 @@ class Picture(NamedTuple):
 class Walk:
     """One walk over one file."""
 
-    def __init__(self, source: Source, document: Document, labels: Labels) -> None:
+    def __init__(
+        self, source: Source, document: Document, labels: Labels, *, unfinished: bool
+    ) -> None:
         self._source = source
         self._document = document
+        self._unfinished = unfinished
         self._reader = Reader(labels)
         self._videos = any(task.video for task in document.tasks)
         self._tracks: dict[str, list[Track]] = {}
@@ -342,12 +349,14 @@ class Walk:
             height, width = size or (None, None)
             number = frame if kind == "video_frame" else None
             media = Media(kind=kind, files=files, height=height, width=width, frame=number)
+        if not notes and not self._unfinished:
+            self._source.note(EMPTY)
         return Item(
             id=id,
             subset=subset,
             media=media,
             annotations=notes,
-            annotated=True if notes else None,
+            annotated=None if not notes and self._unfinished else True,
             extra={NAME: extra} if extra else {},
             origins=origins,
         )
