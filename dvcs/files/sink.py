@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from dvcs.errors import DvcsError, MissingObject, UnsafeName
+from dvcs.files.notes import Notes
 from dvcs.model import Item, Origin
 from dvcs.names import extension, item_id, strip_extension
 
@@ -53,7 +54,7 @@ class Sink(ABC):
         """What was written, in order; whether it is media."""
         self.missing_media = 0
         """How many media files should have been written and were not to be had."""
-        self.notes: Counter[str] = Counter()
+        self.notes = Notes()
         """What whoever uses the files should know, by message, counted."""
         self.converted: Counter[tuple[str, str]] = Counter()
         """Annotations that the writer itself made another kind of, by both kinds."""
@@ -115,9 +116,9 @@ class Sink(ABC):
         data = msgspec.json.encode(value)
         self.bytes(path, msgspec.json.format(data, indent=indent) if indent else data)
 
-    def note(self, message: str, count: int = 1) -> None:
-        """Note something odd but harmless, to be told at the end."""
-        self.notes[message] += count
+    def note(self, message: str, count: int = 1, *, example: str = "") -> None:
+        """Note something odd but harmless, to be told at the end; once for each example."""
+        self.notes.add(message, count, example)
 
     def media_path(self, path: str) -> str:
         """Return the path under which an image will be written: re-encoded ones change it."""

@@ -11,7 +11,6 @@ import mmap
 import os
 import re
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
@@ -29,6 +28,7 @@ from dvcs.files.folders import (
     files_below,
     read_file,
 )
+from dvcs.files.notes import Notes
 from dvcs.files.origins import BytesOrigin, ListedOrigin, PathOrigin
 from dvcs.model import Origin
 from dvcs.names import extension, relative_path, strip_extension
@@ -78,7 +78,7 @@ class Source(ABC):
         self.keep_going = keep_going
         self.subset = subset
         self.errors: list[DvcsError] = []
-        self.notes: Counter[str] = Counter()
+        self.notes = Notes()
         """What was odd but harmless, by message, counted."""
         self.tolerant = False
         """
@@ -269,9 +269,9 @@ class Source(ABC):
         if not self.keep_going and len(self.errors) >= MOST_ERRORS:
             self.finish()
 
-    def note(self, message: str, count: int = 1) -> None:
-        """Note something odd but harmless, to be told at the end."""
-        self.notes[message] += count
+    def note(self, message: str, count: int = 1, *, example: str = "") -> None:
+        """Note something odd but harmless, to be told at the end; once for each example."""
+        self.notes.add(message, count, example)
 
     def finish(self) -> None:
         """End a walk: raise what was reported, unless told to keep going."""

@@ -24,6 +24,9 @@ anywhere, beside their images or in `annotations/`: an item's id is the name of 
 <filename> is often wrong. A list that only joins others (`trainval`) is no subset. Items without an
 XML file, mask or list of a class are ones that nobody looked at.
 
+Where the label of an object is not that of its mask in the image of classes, the XML's is taken,
+and told.
+
 `voc_<task>` reads and writes one task alone. Masks that cover others win by z-order; more than 254
 labels or instances make images of 16 bits. An id that several subsets have is written as
 `<subset>/<id>` for all but the first, since they share these folders.

@@ -228,6 +228,59 @@ def test_an_instance_joins_the_object_of_its_number_and_label():
     assert again == item
 
 
+def boxed(*objects: tuple[str, tuple[int, int, int, int]], of_mask: bool = False) -> bytes:
+    """Return an XML file of names and corners."""
+    kind = "<type>mask</type>" if of_mask else ""
+    found = (
+        f"<object><name>{name}</name>{kind}<bndbox><xmin>{left}</xmin><ymin>{top}</ymin>"
+        f"<xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
+        for name, (left, top, right, bottom) in objects
+    )
+    return f"<annotation>{''.join(found)}</annotation>".encode()
+
+
+@pytest.mark.parametrize("of_mask", [False, True])
+def test_an_object_with_another_label_than_its_mask_keeps_it(of_mask: bool):
+    objects = [("dog", (1, 1, 4, 3)), ("cat", (5, 1, 7, 6)), ("cat", (1, 3, 4, 5))]
+    document = boxed(*objects, of_mask=of_mask)
+    source = MemorySource(
+        files(png(CLASSES), png(INSTANCES), **{"Annotations/a.xml": document}), name="d"
+    )
+    data = formats.read(source, formats.find("voc"))
+    (item,) = data
+    found = [note for note in item.annotations if isinstance(note, Mask)]
+    assert [note.label for note in found] == ["dog", "cat", "cat", "ignored"]
+    boxes = [note for note in item.annotations if isinstance(note, Bbox)]
+    assert [note.label for note in boxes] == ([] if of_mask else ["dog", "cat", "cat"])
+    for number, note in enumerate(found[:3], 1):
+        assert np.array_equal(pixels_of(note), number == INSTANCES)
+    assert list(data) == [item]
+    ((message, count),) = source.notes.items()
+    assert count == 2, "walks do not add up"
+    assert "another label in the XML" in message
+    assert message.endswith("'a', object 1")
+
+
+def test_numbers_that_do_not_agree_join_nothing():
+    swapped = boxed(("dog", (5, 1, 7, 5)), ("cat", (1, 1, 4, 3)), of_mask=True)
+    source = MemorySource(
+        files(png(CLASSES), png(INSTANCES), **{"Annotations/a.xml": swapped}), name="d"
+    )
+    (item,) = formats.read(source, formats.find("voc"))
+    found = [(type(note), note.label) for note in item.annotations]
+    assert found[:2] == [(Bbox, "dog"), (Bbox, "cat")]
+    assert found[2:] == [(Mask, name) for name in ("cat", "dog", "cat", "ignored")]
+    assert not source.notes
+
+
+def test_a_covered_mask_lies_in_the_box_of_its_object():
+    numbers = INSTANCES.copy()
+    numbers[2:5, 1:4] = 3  # most of the first
+    document = boxed(("dog", (1, 1, 4, 5)), of_mask=True)
+    (item,) = read(files(png(CLASSES), png(numbers), **{"Annotations/a.xml": document}))
+    assert [(type(note), note.label) for note in item.annotations[:1]] == [(Mask, "dog")]
+
+
 def test_instances_without_classes_are_labelled_by_their_objects():
     source = files(None, png(INSTANCES), **{"Annotations/a.xml": xml("cat", "dog")})
     (item,) = read(source)

@@ -354,6 +354,27 @@ def test_one_edit_in_the_files_is_one_change(rich, source: str, format: str, tmp
     assert pets.only(repo).state == "clean"
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_another_name_of_a_painted_object_is_one_change(rich, source: str, tmp_path: Path):
+    repo = opened(rich, source, tmp_path / "repo")
+    folder = repo.root / "copy"
+    checkout.checkout_source(repo, "pets", format="voc", into=folder)
+    before = item_of(repo, "street/2")
+    path = one_file(folder, "Annotations/street/2.xml")
+    assert "<type>mask</type>" in path.read_text()
+    in_text(path, lambda text: text.replace("<name>dog</name>", "<name>cat</name>", 1))
+
+    worktree.commit(repo, message="edited")
+
+    assert changes(repo) == [("street/2", [("changed", ("label",))])]
+    after = item_of(repo, "street/2")
+    (at,) = (n for n, note in enumerate(after.annotations) if note not in before.annotations)
+    assert before.annotations[at].label == "dog"
+    assert after.annotations[at] == before.annotations[at].with_(label="cat")
+    assert len(after.annotations) == len(before.annotations)
+    assert pets.only(repo).state == "clean"
+
+
 @pytest.mark.parametrize("format", sorted(MOVED))
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_box_moved_in_the_files_moves_and_nothing_else(

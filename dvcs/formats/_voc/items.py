@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from dvcs.convert import convert
 from dvcs.files import Source
 from dvcs.formats import _xml
 from dvcs.formats._voc.find import Entry, Root
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "JPEGImages"
 """What a written `<folder>` says."""
+FITTING: Final = 0.5
+"""IoU of an object's box and the extent of its mask: those of VOC's own lie some pixels apart."""
+RELABELLED: Final = (
+    "an object has another label in the XML than in the picture of classes, and the XML's was taken"
+)
 _OTHERS: Final = frozenset({"object", "label"})
 _HANDLED: Final = frozenset({"filename", "size", "folder", "segmented"})
 _USUAL_SIZE: Final = {"depth": "3"}
@@ -228,10 +234,12 @@ class ItemReader:
             if actions and self._add_actions(entry.id, element, number, found):
                 seen.add(ACTION)
             region = left.get(number)
-            if region is None or self._name(region) not in {None, found.notes[0].label}:
+            if region is None or not self._is_of(region, found, regions):
                 notes += groups.joined(found.notes, found.group)
                 continue
             del left[number]
+            if self._name(region) not in {None, found.notes[0].label}:
+                self.source.note(RELABELLED, example=f"'{entry.id}', object {number}")
             mask = self._mask(region, found.notes[0].label)
             notes += groups.joined(_with_mask(element, found, mask), found.group)
         for region in (*left.values(), *(one for one in regions if not one.number)):
@@ -256,6 +264,28 @@ class ItemReader:
 
     def _name(self, region: "Region") -> str | None:
         return None if region.label is None else self.numbered[region.label].name
+
+    def _is_of(self, region: "Region", found: Found, others: "Sequence[Region]") -> bool:
+        """
+        Tell whether the mask of an object's number is that object.
+
+        It is where both have one label. Where they differ, somebody gave the object another, or
+        numbers mean nothing here. Then it is where the box fits the mask, and fits no mask of the
+        object's label better.
+        """
+        first = found.notes[0]
+        label = first.label
+        if self._name(region) in {None, label}:
+            return True
+        from dvcs.formats._voc import masks
+
+        for box in [first] if isinstance(first, Bbox) else convert(first, "bbox", None) or ():
+            fit, inside = masks.fit(region, box)
+            # A box that stands for a mask is around all of it, also what others cover.
+            if fit >= FITTING or (found.of_mask and inside):
+                named = (one for one in others if self._name(one) == label)
+                return not any(masks.fit(one, box)[0] > fit for one in named)
+        return False
 
     @staticmethod
     def _mask(region: "Region", label: str | None) -> Mask:

@@ -19,7 +19,9 @@ import numpy as np
 from dvcs.errors import FormatError, InvalidMedia
 from dvcs.formats._voc.labels import Color, color_of
 from dvcs.geometry import painting, rle
+from dvcs.geometry.masks import bbox
 from dvcs.media import png
+from dvcs.model import Annotation
 
 VOID: Final = 255
 NOTHING: Final = -1
@@ -220,6 +222,17 @@ def _cut(
             label = int(np.bincount(labels[known], (ends - starts)[known]).argmax())
         found.append(Region(number, label, size, counts))
     return found, void
+
+
+def fit(region: Region, box: Annotation) -> tuple[float, bool]:
+    """Return the IoU of a box and a mask's extent, and whether the mask lies in the box."""
+    left, top, w, h = bbox(region.size, region.counts)
+    x, y, width, height = box.geometry
+    common_w = min(left + w, x + width) - max(left, x)
+    common_h = min(top + h, y + height) - max(top, y)
+    common = max(common_w, 0.0) * max(common_h, 0.0)
+    whole = w * h + width * height - common
+    return (common / whole if whole > 0 else 0.0), common_w >= w and common_h >= h
 
 
 def number_of(position: int) -> int:
