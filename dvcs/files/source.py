@@ -123,6 +123,11 @@ class Source(ABC):
         return tuple(found)
 
     @cached_property
+    def is_empty_export(self) -> bool:
+        """Whether dvcs wrote here and had nothing to write: its stamp lies here alone."""
+        return not self.paths and STAMP in self._list()
+
+    @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.paths)
 

@@ -18,6 +18,7 @@ Images lie in any format that OpenCV reads; files of other kinds are left alone.
 
 from collections.abc import Iterator
 
+from dvcs.errors import NotADataset
 from dvcs.files import Sink, Source
 from dvcs.files.source import IMAGE_EXTENSIONS
 from dvcs.formats._format import Confidence, Format, Rejected
@@ -39,8 +40,17 @@ def _images(source: Source) -> list[str]:
 
 
 def read(source: Source) -> Dataset:
-    """Return an item for each image file; sizes are not looked up, as no file is opened."""
+    """
+    Return an item for each image file; sizes are not looked up, as no file is opened.
+
+    Raises NotADataset where there is none.
+    """
     found = _images(source)
+    if not found and not source.is_empty_export:
+        place = source.name if source.focus is None else source.place(source.focus)
+        raise NotADataset(
+            f"there is no image at '{place}'", hint="image files are known by their extension"
+        )
     others = len(source.paths) - len(found) if source.focus is None else 0
     if others:
         source.note("files that are not named like images were left alone", others)

@@ -77,7 +77,11 @@ def read(source: Source, *, image_size: ImageSize = None) -> Dataset:
     """
     path = find_data(source)
     if path is None:
-        raise FormatError("there is no .ndjson file", source.name)
+        raise FormatError(
+            "there is no .ndjson file",
+            source.name,
+            hint="for a folder with data.yaml name the format 'yolo_detect'",
+        )
     first = lines_of(source, path)[0][1]
     head = head_of(source, path, first)
     shape = head.kpt_shape

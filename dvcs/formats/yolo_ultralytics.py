@@ -34,6 +34,7 @@ it holds items with several labels or none, as CVAT's does.
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
+from dvcs.errors import NotADataset
 from dvcs.files import Sink, Source
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.formats._yolo import classify
@@ -70,6 +71,11 @@ def _reader(task: Task) -> Callable[..., Dataset]:
         """
         layout = Layout(source, config_file, labels_file)
         config = layout.config or Config("")
+        if config.task == "classify":
+            raise NotADataset(
+                f"'{source.place(config.path)}' says that its task is classify",
+                hint="name its format 'yolo_classify'",
+            )
         labels, by_index = make_labels(layout.names(), config.keypoints)
         counts = {label.name: len(label.keypoints) for label in labels if label.keypoints}
         rows = Reader(task, by_index, shape=config.shape, keypoints=counts)

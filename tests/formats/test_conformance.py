@@ -22,7 +22,7 @@ import pytest
 import dvcs.formats
 from dvcs import formats
 from dvcs.convert import convert
-from dvcs.errors import DvcsError, FormatError
+from dvcs.errors import DvcsError, FormatError, NotADataset
 from dvcs.files import (
     BytesOrigin,
     FolderSink,
@@ -33,6 +33,7 @@ from dvcs.files import (
 )
 from dvcs.files.zip_sink import ZipSink
 from dvcs.formats import Format, options_of
+from dvcs.formats._exporting import export
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._fitting import fitted
 from dvcs.formats._label_losses import lost_of_labels
@@ -431,6 +432,41 @@ def test_does_not_take_an_empty_folder_for_its_own(format: Format):
     for files in ({}, {"README.md": b"# nothing\n", "notes.txt": b"", "x.json": b"{}"}):
         with pytest.raises((formats.Rejected, FormatError), match=r"\w"):
             format.detect(MemorySource(files))
+
+
+def test_reads_no_dataset_where_there_is_nothing(format: Format):
+    if format.read is None:
+        pytest.skip(f"{format.name} cannot be read")
+    for files in ({}, {"README.md": b"# nothing\n"}):
+        with pytest.raises((NotADataset, FormatError), match=r"\w"):
+            list(formats.read(MemorySource(files), format))
+
+
+def assert_items(source: Source, format: Format) -> None:
+    assert list(formats.read(source, format)), format.name
+
+
+def test_reads_no_empty_dataset_out_of_other_formats(format: Format, quirks: Quirks):
+    sink, _ = written(both_ways(format), suited(format, quirks))
+    bare = {path: data for path, data in sink.files.items() if path not in sink.origins}
+    for source in (source_of(sink), MemorySource(bare)):
+        for other in formats.all_formats():
+            if other.read is None or not source.paths:
+                continue
+            refused = failure(partial(assert_items, source, other))
+            assert refused is None or str(refused)
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_empty": True}], ids=["usual", "keep_empty"])
+def test_its_own_export_of_nothing_is_an_empty_dataset(
+    format: Format, options: dict[str, bool], tmp_path: Path
+):
+    if both_ways(format).name.startswith("coco"):
+        pytest.skip("COCO's files are of subsets: without one there is nothing to say")
+    if not options.keys() <= options_of(format.write).keys():
+        pytest.skip("has no such option")
+    export(Dataset((), list), format, tmp_path / "out", options=options)
+    assert list(formats.read(open_source(tmp_path / "out"), format)) == []
 
 
 # -- losses --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dvcs import formats
-from dvcs.errors import DvcsError, FormatError, UnsafeName, UsageError
+from dvcs.errors import DvcsError, FormatError, NotADataset, UnsafeName, UsageError
 from dvcs.files import FolderSource, MemorySink, MemorySource, Source, open_source
 from dvcs.formats import Confidence, _xml
 from dvcs.formats._voc.labels import ACTIONS, CLASSES
@@ -668,6 +668,34 @@ def test_other_xml_is_not_taken_for_voc(files: dict[str, bytes]):
     for name in ("voc", "voc_detection"):
         with pytest.raises((formats.Rejected, FormatError)):
             formats.find(name).detect(MemorySource(files))
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"annotations/instances_train.json": b"{}"}, "nothing of Pascal VOC"),
+        ({"JPEGImages/1.jpg": b""}, "nothing of Pascal VOC"),
+        ({"1.xml": b"<annotations/>", "2.xml": b"<x/>"}, "'1.xml' begins with <annotations>"),
+    ],
+)
+@pytest.mark.parametrize("format", ["voc", "voc_classification", "voc_segmentation"])
+def test_a_place_without_anything_of_voc_is_refused(
+    files: dict[str, bytes], reason: str, format: str
+):
+    with pytest.raises(NotADataset, match=reason):
+        read(files, format)
+
+
+def test_a_task_of_which_nothing_is_there_is_refused():
+    files = {"ImageSets/Main/train.txt": b"a\n"}
+    assert len(list(read(files, "voc_detection"))) == 1
+    with pytest.raises(NotADataset, match="nothing of this task"):
+        read(files, "voc_segmentation")
+
+
+def test_empty_lists_are_an_empty_dataset():
+    assert list(read({"ImageSets/Main/train.txt": b""})) == []
+    assert list(read({"labelmap.txt": b"cat:1,2,3::\n"})) == []
 
 
 def test_one_named_file_stands_for_its_items():

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from dvcs.errors import DvcsError
+from dvcs.errors import DvcsError, NotADataset
 from dvcs.files import Source
 from dvcs.formats import _xml
-from dvcs.formats._voc.find import Root, entries, find_roots, widened
+from dvcs.formats._voc.find import Entry, Root, entries, find_roots, root_known, widened
 from dvcs.formats._voc.items import ClassLists, ItemReader
 from dvcs.formats._voc.labels import (
     ACTION,
@@ -48,12 +48,14 @@ def read(source: Source, tasks: Sequence[str] = tuple(TASKS)) -> Dataset:
     """
     Return the dataset of a place, with what belongs to these tasks.
 
-    Raises FormatError where lists or label maps are bad; bad items are reported in the walk.
+    Raises NotADataset where there are no lists, masks and XML files, FormatError where lists or
+    label maps are bad; bad items are reported in the walk.
     """
     source = widened(source)
     roots = find_roots(source)
     folders = [one for one in FOLDERS if one in {TASKS[task] for task in tasks}]
     found = list(entries(source, roots, folders))
+    _check(source, roots, folders, found)
     names = _Names(source, tasks)
     if WITH_XML & set(tasks):
         names.scan(entry.xml for entry in found if entry.xml is not None)
@@ -68,6 +70,45 @@ def read(source: Source, tasks: Sequence[str] = tuple(TASKS)) -> Dataset:
         return (item for item in source.items(found, reader.item) if item is not None)
 
     return Dataset(_labels(listed, names, shown), walk, metadata=metadata, decoded=not masks)
+
+
+def _check(
+    source: Source, roots: Sequence[Root], folders: Sequence[str], found: Sequence[Entry]
+) -> None:
+    """Raise NotADataset for what is not VOC; its empty lists, or a label map alone, are."""
+    mapped = bool(source.paths) and set(source.paths) <= set(LABEL_MAPS)
+    if source.is_empty_export or mapped:
+        return
+    place = source.name if source.focus is None else source.place(source.focus)
+    if not roots or not any(root.lists or root_known(root) for root in roots):
+        raise NotADataset(
+            f"there is nothing of Pascal VOC at '{place}'",
+            hint="it has Annotations/*.xml, ImageSets/Main/*.txt or SegmentationClass/*.png",
+        )
+    if not found and not any(folder in root.lists for root in roots for folder in folders):
+        listed = ", ".join(sorted({f"ImageSets/{name}" for root in roots for name in root.lists}))
+        raise NotADataset(
+            f"there is nothing of this task of Pascal VOC at '{place}'",
+            hint=f"it has {listed}; for all of it name the format 'voc'" if listed else None,
+        )
+    if all(root.loose for root in roots):
+        _check_loose(source, [path for root in roots for path in root.xmls.values()])
+
+
+def _check_loose(source: Source, paths: Sequence[str]) -> None:
+    """Raise NotADataset where all XML files are of other formats; broken ones may be any's."""
+    tags: list[str] = []
+    for path in paths:
+        try:
+            tags.append(str(_xml.parse(source, path).tag))
+        except DvcsError:
+            return
+        if tags[-1] == "annotation":
+            return
+    raise NotADataset(
+        f"no XML file at '{source.name}' is of Pascal VOC: '{paths[0]}' begins with <{tags[0]}>",
+        hint="'dvcs detect-format' says what it is",
+    )
 
 
 def _metadata(roots: Sequence[Root], folders: Sequence[str]) -> dict[str, Any]:

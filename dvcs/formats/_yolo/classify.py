@@ -16,7 +16,7 @@ several labels (the image is in the folder of each), no label, images that are n
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from dvcs.errors import DvcsError, FormatError, UnsafeName
+from dvcs.errors import DvcsError, FormatError, NotADataset, UnsafeName
 from dvcs.files import Sink, Source
 from dvcs.formats._yolo.config import Config, find_config
 from dvcs.formats._yolo.files import (
@@ -65,11 +65,13 @@ def read(source: Source) -> Dataset:
     """
     Return the dataset: an item for each image, labelled by its folder or `labels.json`.
 
-    Raises FormatError where `labels.json` or `data.yaml` cannot be read.
+    Raises NotADataset where there is no image and no `labels.json`, FormatError where that or
+    `data.yaml` cannot be read.
     """
     config = find_config(source) or Config("")
     folders = _subset_folders(source, config)
     listings = {subset: _listing(source, folder) for subset, folder in folders.items()}
+    _check(source, config, folders, listings)
     names = config.names or dict(enumerate(_label_names(source, folders, listings)))
     labels, _ = make_labels(names)
     known = frozenset(labels.names)
@@ -90,6 +92,29 @@ def read(source: Source) -> Dataset:
         return source.items(_records(source, folders, listings), make)
 
     return Dataset(labels, walk, metadata={NAME: config.rest} if config.rest else None)
+
+
+def _check(
+    source: Source,
+    config: Config,
+    folders: dict[str, str],
+    listings: dict[str, dict[str, Entry]],
+) -> None:
+    """Raise NotADataset for what is not of this task, or has nothing in it that it could be."""
+    if config.task not in {"", "classify"}:
+        raise NotADataset(
+            f"'{source.place(config.path)}' says that its task is {config.task}",
+            hint=f"name its format 'yolo_{config.task}'",
+        )
+    empty = bool(config.path) and (bool(folders) or not config.subsets)
+    if empty or source.is_empty_export or any(listings.values()):
+        return
+    files = Files(source)
+    if not any(next(iter(files.images(folder)), None) for folder in folders.values()):
+        raise NotADataset(
+            f"there are no images at '{source.name}' in folders that could be labels",
+            hint="an image is at <subset>/<label>/<name>, such as train/cat/1.jpg",
+        )
 
 
 def _subset_folders(source: Source, config: Config) -> dict[str, str]:

@@ -69,6 +69,11 @@ class Layout:
             return self.config.names
         if self.names_file is not None:
             return read_names(self.source, self.names_file)
+        if not self.files.texts:
+            raise NotADataset(
+                f"there is no data.yaml and no label file at '{self.source.name}'",
+                hint="labels are text files beside images/, in labels/",
+            )
         raise NotADataset(
             f"'{self.source.name}' has label files, but nothing says what their indices mean",
             hint="put a classes.txt there, a label a line, or name such a file after a lone '--':"
@@ -206,6 +211,11 @@ class Layout:
                 subset, name = place_of(path, default)
                 images.setdefault((subset, strip_extension(name)), []).append((name, path))
         labels = self._label_files(images.keys(), default)
+        if not images and not labels and self.config is None:
+            raise NotADataset(
+                f"there is no image and no label file at '{self.source.name}'",
+                hint="labels are text files beside images/, in labels/",
+            )
         ids = Ids()
         for key in sorted(images.keys() | labels.keys()):
             label = labels.get(key)

@@ -14,6 +14,7 @@ from dvcs import formats
 from dvcs.errors import NotADataset
 from dvcs.files import MemorySink, MemorySource
 from dvcs.files.sink import Sum, sum_of
+from dvcs.files.source import STAMP
 from dvcs.formats._format import Format
 from dvcs.model import Dataset, Item, Media, MediaFile, Origin
 from dvcs.names import quote, strip_extension
@@ -94,7 +95,7 @@ def _write_and_read(
     options = writing_options(how.format, how.options)
     formats.write(dataset, how.format, sink, convert_shapes=how.convert_shapes, **options)
     source = MemorySource(
-        sink.files, media=sink.origins, name=f"'{source_name}'", subset=how.subset
+        {**sink.files, STAMP: b"{}"}, media=sink.origins, name=f"'{source_name}'", subset=how.subset
     )
     read = formats.read(source, how.format, **reading_options(how.format, how.options))
     where: dict[bytes, Name | None] = {}
