@@ -179,7 +179,8 @@ def write(
         stem = f"obj_{subset}_data/{id}"
         return stem, f"{stem}.txt"
 
-    writer = Writer(sink, Rows("detect", names, save_scores=save_scores), place)
+    rows = Rows("detect", names, save_scores=save_scores)
+    writer = Writer(sink, rows, place, ultralytics=False)
     writer.write(dataset)
     prefix = "data/" if add_path_prefix else ""
     settings = [f"classes = {len(names)}"]

@@ -30,6 +30,7 @@ from dvcs.files import Sink, Source, image_size
 from dvcs.formats._format import Confidence, Format, Rejected
 from dvcs.formats._yolo.corners import corner_numbers
 from dvcs.formats._yolo.files import Sizes, make_labels
+from dvcs.formats._yolo.limits import LEFT_OUT, is_left_out
 from dvcs.formats._yolo.ndjson_lines import (
     KEYS,
     LABELS,
@@ -124,6 +125,12 @@ def write(
         file.write(encode(head) + b"\n")
         for item in dataset:
             rows = _rows(item, index, task, shape, save_scores=save_scores)
+            if any(
+                is_left_out(KEYS[key], one[1:], shape[1])
+                for key in ROWS & rows.keys()
+                for one in rows[key]
+            ):
+                sink.note(LEFT_OUT, example=f"'{item.subset}/{item.id}'")
             file.write(encode(_image(item, rows, sink)) + b"\n")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvcs.formats._yolo.corners import corner_numbers, corners, rotated_box
+from dvcs.formats._yolo.limits import is_left_out
 from dvcs.formats._yolo.numbers import ring_numbers
 from dvcs.formats._yolo.rows import Reader, box_numbers, row
 from dvcs.model import ABSENT, HIDDEN, VISIBLE, Bbox, Points, Polygon, RotatedBbox
@@ -48,6 +49,49 @@ def test_ways_to_write_the_same_row(text):
 
 def test_what_lies_outside_is_read_as_it_is():
     assert only("0 1.5 -0.5 1 1") == [Bbox(200.0, -100.0, 200.0, 100.0, label="cat")]
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "number"),
+    [
+        ("detect", "0 .5 .5 .1 .1\n0 50 60 20 30", "60"),
+        ("detect", "0 .5 .5 .1 .1\n0 5 60 2 3 0.5", "60"),
+        ("segment", "0 .5 .5 .1 .1\n0 10 12 40 12 40 50", "50"),
+        ("obb", "0 .5 .5 .1 .1\n0 10 12 40 12 40 50 10 50", "50"),
+        ("pose", "0 .5 .5 .1 .1\n0 .5 .5 .1 .1 150 40 2", "150"),
+    ],
+)
+def test_pixels_are_no_parts_of_an_image(task, text, number):
+    notes, [(line, why)] = read(text, task, shape=(1, 3))
+    assert len(notes) == 1
+    assert line == 2
+    assert f"the number {number} is no part of an image: are these pixels?" in why
+
+
+def test_a_shape_far_outside_is_no_pixel_yet():
+    assert len(only("0 31 -40 32 1\n0 -90 0 31 1 2 2")) == 2
+    assert len(only("0 .5 .5 .1 .1 90", "detect")) == 1, "a score in percent"
+
+
+@pytest.mark.parametrize(
+    ("task", "numbers", "refused"),
+    [
+        ("detect", (1.009, 0.5, 1.009, 0.2), False),
+        ("detect", (1.05, 1.0625, 0.3, 0.375), True),
+        ("detect", (0.5, 0.5, 1.02, 0.2), True),
+        ("detect", (-0.009, 0.5, 0.2, 0.2), False),
+        ("detect", (-0.02, 0.5, 0.2, 0.2), True),
+        ("segment", (0.9, 0.9, 1.1, 0.9, 1.1, 1.1), False),
+        ("segment", (1.0, 0.9, 1.1, 0.9, 1.1, 1.1), True),
+        ("obb", (-0.2, 0.0, 0.1, 0.0, 0.1, 0.2, -0.2, 0.2), True),
+        ("obb", (-0.1, 0.0, 0.1, 0.0, 0.1, 0.2, -0.1, 0.2, 0.5), False),
+        ("pose", (1.2, 0.5, 1.3, 0.2, 0.9, 0.9, 2), False),
+        ("pose", (0.5, 0.5, 0.2, 0.2, 0.9, 1.02, 2), True),
+        ("pose", (0.5, 0.5, 0.2, 0.2, 0.9, -0.02, 2), True),
+    ],
+)
+def test_what_ultralytics_leaves_out(task, numbers, refused):
+    assert is_left_out(task, numbers) is refused
 
 
 def test_nothing_is_no_annotation():
@@ -209,9 +253,10 @@ def test_corners_written_with_six_digits_are_still_a_rectangle(cx, cy, w, h, ang
 
 part = st.floats(-0.2, 1.2)
 sizes = st.integers(1, 10_000)
+large = st.integers(500, 10_000)
 
 
-@given(st.tuples(places, places, sides, sides, st.floats(0, 359.9)), sizes, sizes)
+@given(st.tuples(places, places, sides, sides, st.floats(0, 359.9)), large, large)
 def test_a_rotated_box_is_written_the_same_again(box, height, width):
     text = row(0, corner_numbers(RotatedBbox(*box), height, width))
     back = Reader("obb", {0: "cat"}).read(text, height, width, pytest.fail)[0]
@@ -284,7 +329,7 @@ corner = st.tuples(st.floats(-100, 9000), st.floats(-100, 9000))
 extent = st.tuples(st.floats(0, 9000), st.floats(0, 9000))
 
 
-@given(corner, extent, st.integers(1, 10000), st.integers(1, 10000))
+@given(corner, extent, large, large)
 def test_a_box_comes_back_to_a_millionth_of_its_place(place, size, height, width):
     (x, y), (w, h) = place, size
     text = row(0, box_numbers(Bbox(x, y, w, h), height, width))

@@ -377,6 +377,27 @@ def test_the_files_of_detect():
     ]
 
 
+@pytest.mark.parametrize(
+    "format", ["yolo", "yolo_ndjson", "yolo_detect", "yolo_segment", "yolo_obb", "yolo_pose"]
+)
+def test_an_image_that_ultralytics_leaves_out_is_told(format):
+    # 64 x 48 pixels
+    outside = Bbox(60.0, 40.0, 16.0, 20.0, label="dog")
+    inside = Bbox(10.0, 10.0, 10.0, 10.0, label="cat")
+    items = [image_item(id, "train", inside, outside) for id in ("1", "2")]
+    items.append(image_item("3", "val", inside))
+    found = formats.write(
+        Dataset.from_items(items, ["cat", "dog"]), formats.find(format), MemorySink()
+    )
+    told = {note: count for note, count in found.notes.items() if "leaves out" in note}
+    if format in {"yolo", "yolo_pose"}:  # Darknet has other rules; of poses only points count
+        assert told == {}
+        return
+    ((note, count),) = told.items()
+    assert note.endswith("(numbers above 1.01 or below -0.01): 'train/1'")
+    assert count == 2
+
+
 def test_subsets_keep_their_names_and_ultralytics_finds_its_keys():
     items = [image_item("1", name) for name in ("valid", "extra", "train")]
     files, _, fidelity = written(Dataset.from_items(items), "detect")

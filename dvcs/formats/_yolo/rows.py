@@ -7,9 +7,10 @@ A row of a YOLO label file as annotations, and back.
     label cx cy w h (x y [v])* [score]       a box and its keypoints (task pose)
     x1 y1 x2 y2 x3 y3 x4 y4 name difficult   a rotated box in pixels (task obb, as in DOTA)
 
-Labels are indices, all else is in parts of the image's width and height. Nothing is rounded or
-cut on reading. How numbers are written says `numbers.py`, how corners become a rotated box
-`corners.py`. A box that is exactly the extent of its keypoints is not an annotation of its own.
+Labels are indices, all else is in parts of the image's width and height; numbers that must be
+pixels are refused (`limits.py`). Nothing is rounded or cut on reading. How numbers are written says
+`numbers.py`, how corners become a rotated box `corners.py`. A box that is exactly the extent of its
+keypoints is not an annotation of its own.
 """
 
 import math
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from dvcs.formats._yolo.corners import read_corners
+from dvcs.formats._yolo.limits import FAR, check_near
 from dvcs.formats._yolo.numbers import NAME, RowError, checked, ring_numbers, scaled, spelt
 from dvcs.model import (
     ABSENT,
@@ -33,6 +35,7 @@ Fail = Callable[[str, int], None]
 """Takes what is wrong with a row, and its line."""
 
 DOTA_HEADERS = ("imagesource:", "gsd:")
+HALF = FAR / 2
 EXACT = 1e-9
 """Two numbers of rows that differ by less are the same: 10 digits are written."""
 
@@ -67,8 +70,11 @@ class Reader:
         try:
             for line in rows.split("\n"):
                 token, cx, cy, w, h = line.split()
+                middle_x, middle_y = float(cx), float(cy)
                 half_w, half_h = float(w) / 2, float(h) / 2
-                x, y = (float(cx) - half_w) * width, (float(cy) - half_h) * height
+                if middle_x > FAR or middle_y > FAR or half_w > HALF or half_h > HALF:
+                    break
+                x, y = (middle_x - half_w) * width, (middle_y - half_h) * height
                 wide, high = half_w * 2 * width, half_h * 2 * height
                 finite = x + y + wide + high
                 if finite - finite:
@@ -135,6 +141,7 @@ class Reader:
             raise RowError(f"a row has a label and 4 or more numbers, not {count}")
         score = numbers.pop() if count % 2 else None
         points = scaled(numbers, height, width)
+        check_near(numbers)
         if self.task == "obb" and len(numbers) == 8:
             box = read_corners(numbers, points, label, height, width)
             return [box if score is None else box.with_(score=score)]
@@ -184,6 +191,7 @@ class Reader:
         xs, ys = numbers[0::dims], numbers[1::dims]
         flat = [value for x, y in zip(xs, ys, strict=True) for value in (x * width, y * height)]
         checked(flat)
+        check_near((*xs, *ys))
         if dims == 2:
             return Points(flat, label=label) if any(flat) else None
         flags = numbers[2::3]
@@ -257,6 +265,7 @@ def _box(
     x, y, w, h = checked(
         [(cx - w / 2) * width, (cy - h / 2) * height, w / 2 * 2 * width, h / 2 * 2 * height]
     )
+    check_near(numbers[:4])
     return Bbox(x, y, w, h, label=label, score=score)
 
 

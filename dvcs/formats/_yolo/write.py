@@ -14,6 +14,7 @@ from dvcs.errors import DvcsError, UsageError
 from dvcs.files import Sink, image_size
 from dvcs.formats._yolo.corners import corner_numbers
 from dvcs.formats._yolo.files import META
+from dvcs.formats._yolo.limits import LEAST, LEFT_OUT, MOST, is_left_out
 from dvcs.formats._yolo.numbers import NAME, ring_numbers
 from dvcs.formats._yolo.rows import Task, box_numbers, pose_numbers, row
 from dvcs.model import Annotation, Bbox, Dataset, Item, Labels, Points, Polygon, RotatedBbox
@@ -97,10 +98,13 @@ class Rows:
         self.shape = shape
         self.save_scores = save_scores
         self._index = {name: index for index, name in names.items()}
+        self.left_out = False
+        """Whether Ultralytics leaves out the image of the rows that were made last."""
         self._box_rows = {name: f"{index} {FOUR}" for index, name in names.items()}
 
     def of(self, item: Item) -> list[str]:
         """Return an item's rows. Raises DvcsError where the size of its image is not known."""
+        self.left_out = False
         if not item.annotations:
             return []
         size = image_size(item)
@@ -117,9 +121,12 @@ class Rows:
             if rows is not None:
                 return rows
         return [
-            row(self._index[note.label or ""], _numbers(note, *size), self._score(note))
-            for note in item.annotations
+            self._row(note, _numbers(note, *size), self._score(note)) for note in item.annotations
         ]
+
+    def _row(self, note: Annotation, numbers: list[float], score: float | None) -> str:
+        self.left_out = self.left_out or is_left_out(self.task, numbers, self.shape[1])
+        return row(self._index[note.label or ""], numbers, score)
 
     def _boxes(self, item: Item, height: int, width: int) -> list[str] | None:
         """Return rows of boxes alone, in half the time; None where a number needs a closer look."""
@@ -129,10 +136,11 @@ class Rows:
             if not isinstance(note, Bbox):
                 return None
             w, h = note.w, note.h
-            rows.append(
-                forms[note.label or ""]
-                % ((note.x + w / 2) / width, (note.y + h / 2) / height, w / width, h / height)
-            )
+            x, y = (note.x + w / 2) / width, (note.y + h / 2) / height
+            w, h = w / width, h / height
+            if not (LEAST <= x <= MOST and LEAST <= y <= MOST and w <= MOST and h <= MOST):
+                self.left_out = True
+            rows.append(forms[note.label or ""] % (x, y, w, h))
         text = "".join(rows)
         return None if "e" in text or "-0" in text else rows
 
@@ -145,7 +153,7 @@ class Rows:
             note = box or points
             if note is not None and (isinstance(box, Bbox) or box is None):
                 numbers = pose_numbers(box, points, self.shape, height, width)
-                rows.append(row(self._index[note.label or ""], numbers, self._score(note)))
+                rows.append(self._row(note, numbers, self._score(note)))
         return rows
 
 
@@ -191,9 +199,19 @@ class Writer:
     """Writes images and labels, and keeps lists of them by subset."""
 
     def __init__(
-        self, sink: Sink, rows: Rows, place: Callable[[str, str], tuple[str, str]]
+        self,
+        sink: Sink,
+        rows: Rows,
+        place: Callable[[str, str], tuple[str, str]],
+        *,
+        ultralytics: bool = True,
     ) -> None:
-        """`place` returns the paths of image (without extension) and labels, of subset and id."""
+        """
+        `place` returns the paths of image (without extension) and labels, of subset and id.
+
+        With `ultralytics`, images that it leaves out are noted.
+        """
+        self.ultralytics = ultralytics
         self.sink = sink
         self.rows = rows
         self.images: dict[str, list[str]] = {}
@@ -217,6 +235,8 @@ class Writer:
                 lines = self.rows.of(item)
                 if self.rows.task == "pose" and (torn := torn_groups(item)):
                     self.sink.lost_fields["group"] += torn
+                if self.rows.left_out and self.ultralytics:
+                    self.sink.note(LEFT_OUT, example=f"'{item.subset}/{item.id}'")
                 self.sink.bytes(label, ("\n".join(lines) + "\n").encode() if lines else b"")
         if self._meta:
             self.sink.lines(META, self._meta)
