@@ -84,7 +84,7 @@ def run(
         for source in done.renewed:
             ui.out(f"  {copies.load(repo.layout)[source].path}: brought up to date")
     _troubles.tell(done.notes, done.errors)
-    if request.dry_run:
+    if request.dry_run and done.difference:
         ui.hint("nothing was changed; leave out --dry-run to do it")
 
 

@@ -184,7 +184,8 @@ def summary_lines(
         if told:
             parts.append(f"{noun}s: {', '.join(told)}")
     if summary.interpolated:
-        parts.append(f"{summary.interpolated:,} interpolated shapes follow")
+        follow = "follows" if summary.interpolated == 1 else "follow"
+        parts.append(f"{ui.plural(summary.interpolated, 'interpolated shape')} {follow}")
     if summary.items_filled:
         parts.append(f"media facts learnt of {ui.plural(summary.items_filled, 'item')}")
     parts += _labels.lines(labels or {})

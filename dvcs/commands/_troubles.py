@@ -12,7 +12,8 @@ def tell(notes: Mapping[str, int], errors: Sequence[object]) -> None:
     for note, count in notes.items():
         ui.say(f"note: {note}" + (f" ({count:,} times)" if count > 1 else ""))
     if errors:
-        ui.warn(f"{ui.plural(len(errors), 'record')} could not be read and were left out:")
+        were = "was" if len(errors) == 1 else "were"
+        ui.warn(f"{ui.plural(len(errors), 'record')} could not be read and {were} left out:")
         for one in errors[:SHOWN]:
             ui.say(f"  {one}")
         if len(errors) > SHOWN:

@@ -41,7 +41,15 @@ from dvcs.formats._yolo.files import (
 )
 from dvcs.formats._yolo.layout import listed
 from dvcs.formats._yolo.rows import Reader
-from dvcs.formats._yolo.write import Rows, Writer, checked_names, numbered, other_name, stem_of
+from dvcs.formats._yolo.write import (
+    Rows,
+    Writer,
+    checked_names,
+    note_missing,
+    numbered,
+    other_name,
+    stem_of,
+)
 from dvcs.model import Dataset, Item
 
 DATA = "obj.data"
@@ -189,9 +197,7 @@ def write(
         sink.lines(f"{subset}.txt", (f"{prefix}{image}" for image in images))
         settings.append(f"{key} = {prefix}{subset}.txt")
     missing = [key for key in ("train", "valid") if f"{key} =" not in "\n".join(settings)]
-    if missing and writer.images:
-        wanted = " and ".join(f"'{key}'" for key in missing)
-        sink.note(f"Darknet looks for the subset {wanted}, which this dataset does not have")
+    note_missing(sink, "Darknet", missing if writer.images else ())
     settings += [f"names = {prefix}{NAMES}", "backup = backup/"]
     sink.lines(NAMES, lines)
     sink.lines(DATA, settings)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from dvcs.commands import _troubles
 from dvcs.repository import Repository
 from tests.commands.cli import dvcs, ok
 
@@ -72,7 +73,9 @@ def test_an_export_is_brought_back_onto_what_its_stamp_says(repo, stamped, name)
     assert done.code == 0
     assert "nothing to record" in done.out
     assert "note: '../stamped' was exported from '" in done.err
+    assert "leave out --dry-run" not in dvcs("import", "../stamped", *name, "--dry-run").err
     relabelled(stamped)
+    assert "leave out --dry-run" in dvcs("import", "../stamped", *name, "--dry-run").err
     before = ok("show", "--json")
     assert ok("import", "../stamped", *name, "--dry-run").startswith("would bring back 'pets'")
     assert ok("show", "--json") == before
@@ -322,3 +325,10 @@ def test_a_dataset_is_not_converted_onto_itself(repo):
         done = dvcs("convert", "-i", "../v1", "-f", "voc", "-o", output, "--update")
         assert done.code == 2
         assert "is where the dataset is read from" in done.err
+
+
+def test_records_left_out_are_told_in_the_right_number(capsys):
+    _troubles.tell({}, ["one"])
+    assert "1 record could not be read and was left out" in capsys.readouterr().err
+    _troubles.tell({}, ["one", "two"])
+    assert "2 records could not be read and were left out" in capsys.readouterr().err

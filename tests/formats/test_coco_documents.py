@@ -4,10 +4,13 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dvcs import formats
 from dvcs.errors import DvcsError
+from dvcs.files import MemorySource
 from dvcs.geometry.rle import counts_from_list
 from tests.formats.coco_documents import assert_same_document, read_files, written
 
@@ -171,3 +174,28 @@ def test_damage_is_a_clear_error_or_none(document, data):
     for keep_going in (False, True):
         with suppress(DvcsError):
             written(read_files(files, keep_going=keep_going))
+
+
+def test_names_that_are_shared_or_missing_are_told_once():
+    document = {
+        "images": [
+            {"id": 1, "file_name": "same.jpg", "height": 8, "width": 8},
+            {"id": 2, "file_name": "same.png", "height": 8, "width": 8},
+            {"id": 3, "height": 8, "width": 8},
+            {"id": 4, "coco_url": "http://x/4.jpg", "height": 8, "width": 8},
+            {"id": 5, "height": 8, "width": 8},
+        ],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 4, "name": "cat"}],
+        "annotations": [],
+    }
+    files = {"annotations/instances_train.json": msgspec.json.encode(document)}
+    source = MemorySource(files, name="d")
+    data = formats.read(source, formats.find("coco"))
+    for _ in range(2):
+        assert [item.id for item in data] == ["same", "same.png", "3", "4", "5"]
+    path = "annotations/instances_train.json"
+    assert source.notes == {
+        "two categories share a name: 'cat', of which that with the id 4 is now 'cat#4'": 1,
+        "two images share a name: 'same.jpg' and 'same.png', now item 'same.png'": 1,
+        f"an image has no 'file_name', its id is its name: item '3' of '{path}'": 2,
+    }

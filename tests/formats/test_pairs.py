@@ -218,7 +218,7 @@ def test_a_conversion_tells_what_users_of_the_files_should_know(tmp_path: Path):
     export(boxes(["cat", "dog"]), formats.find("coco"), tmp_path / "in")
     done = dvcs("convert", "-i", tmp_path / "in", "-f", "yolo", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "note: Darknet looks for the subset 'train' and 'valid'" in done.stderr
+    assert "note: Darknet looks for the subsets 'train' and 'valid'" in done.stderr
     done = dvcs("convert", "-i", tmp_path / "in", "-f", "yolo", "-o", tmp_path / "o", "--json")
     (said,) = json.loads(done.stdout).values()
     (note,) = said["fidelity"]["notes"]

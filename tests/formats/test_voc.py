@@ -670,6 +670,20 @@ def test_other_xml_is_not_taken_for_voc(files: dict[str, bytes]):
             formats.find(name).detect(MemorySource(files))
 
 
+def test_a_label_that_the_map_does_not_have_is_told():
+    source = MemorySource(
+        {
+            "labelmap.txt": b"background:0,0,0::\nperson:1,2,3:head:\n",
+            "Annotations/1.xml": document(CAT.replace("cat", "zebra"), CAT.replace("cat", "head")),
+            "Annotations/2.xml": document(CAT.replace("cat", "yak")),
+        },
+        name="d",
+    )
+    data = formats.read(source, formats.find("voc"))
+    assert {"zebra", "yak"} <= set(data.labels.names)
+    assert source.notes == {"a label of objects is not in labelmap.txt: 'yak'": 2}
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

@@ -12,7 +12,7 @@ import msgspec
 
 from dvcs.files import Source
 from dvcs.formats._coco.find import ImageFinder, Place, places, told_apart
-from dvcs.formats._coco.index import Index, read_index
+from dvcs.formats._coco.index import Image, Index, read_index
 from dvcs.formats._coco.labels import LabelTable, category_record, deviation
 from dvcs.formats._coco.panoptic import PanopticParser, is_panoptic
 from dvcs.formats._coco.parse import Parser
@@ -108,6 +108,7 @@ class Opener:
                 file.labels = self.table.add_file(
                     file.index.categories, self.source.place(file.place.path)
                 )
+                self._note_shared(file)
                 shared = {**file.labels, **shared}
         for file in files:
             if file.index.categories or file.task == CAPTIONS:
@@ -121,6 +122,16 @@ class Opener:
         keys = {name: one.key for name, one in self.table.by_name().items()}
         for file in files:
             file.keys = {id: keys[name] for id, name in file.labels.items()}
+
+    def _note_shared(self, file: CocoFile) -> None:
+        """Note categories that are called as another one of their file."""
+        for record in file.index.categories:
+            id, name = record["id"], record["name"]
+            if file.labels[id] != name:
+                self.source.note(
+                    "two categories share a name",
+                    example=f"'{name}', of which that with the id {id} is now '{file.labels[id]}'",
+                )
 
     def _given_labels(self) -> dict[Id, str]:
         """Read the file of the option `labels`: COCO with categories, or a name a line from 1."""
@@ -151,8 +162,7 @@ class Opener:
                     row[at] = position
                     continue
                 id = id_of_file(image.name, taken)
-                if id != strip_extension(image.name):
-                    self.source.note("images called as another one, but for the extension at most")
+                self._note_name(file, image, id)
                 taken.add(id)
                 if not alone:
                     by_name.setdefault(image.name, []).append(len(subset.ids))
@@ -163,6 +173,21 @@ class Opener:
             subset.rows.append(row)
         for row in subset.rows:
             row.extend([-1] * (len(subset.ids) - len(row)))
+
+    def _note_name(self, file: CocoFile, image: Image, id: str) -> None:
+        """Note an image that is not called as its record says, or of which that says no name."""
+        if not image.stated and image.name == str(image.id):
+            self.source.note(
+                "an image has no 'file_name', its id is its name",
+                example=f"item '{id}' of '{file.place.path}'",
+            )
+        stem = strip_extension(image.name)
+        if id != stem:
+            heads = (one for one in file.index.heads if one is not None)
+            other = next((one.name for one in heads if strip_extension(one.name) == stem), stem)
+            self.source.note(
+                "two images share a name", example=f"'{other}' and '{image.name}', now item '{id}'"
+            )
 
     def _equip(self, file: CocoFile, subset: Subset) -> None:
         if file.task == PANOPTIC:

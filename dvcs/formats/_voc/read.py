@@ -29,6 +29,7 @@ from dvcs.formats._voc.labels import (
     TASKS,
     WITH_XML,
     original,
+    parts_of,
     read_label_map,
     with_details,
 )
@@ -209,6 +210,9 @@ def _listed(
                 found.setdefault(one.name, one)
     listed = list(found.values())
     if listed:
+        mapped = {BACKGROUND, IGNORED, *found, *(part for one in listed for part in parts_of(one))}
+        for name in sorted(names.labels - mapped):
+            source.note("a label of objects is not in labelmap.txt", example=f"'{name}'")
         if masks and IGNORED not in found:
             return [*listed, Category(name=IGNORED, color=IGNORED_COLOR)], listed
         return listed, listed

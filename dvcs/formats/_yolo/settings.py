@@ -5,6 +5,7 @@ from typing import Any
 
 from dvcs.errors import UsageError
 from dvcs.files import Sink
+from dvcs.formats._yolo import write
 from dvcs.formats._yolo.config import SETTINGS
 from dvcs.formats._yolo.files import VALIDATION
 from dvcs.formats._yolo.write import metadata, other_name
@@ -27,10 +28,8 @@ def subset_key(subset: str, subsets: Container[str]) -> str:
 
 def note_missing(sink: Sink, subsets: dict[str, str]) -> None:
     """Note which of the subsets that Ultralytics needs are not there."""
-    missing = [f"'{key}'" for key in ("train", "val") if key not in subsets]
-    if missing and subsets:
-        wanted = " and ".join(missing)
-        sink.note(f"Ultralytics looks for the subset {wanted}, which this dataset does not have")
+    missing = [key for key in ("train", "val") if subsets and key not in subsets]
+    write.note_missing(sink, "Ultralytics", missing)
 
 
 def settings(

@@ -7,7 +7,7 @@ not written, their sizes are, to `images.meta`: without them the rows mean nothi
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dvcs.errors import DvcsError, UsageError
@@ -261,6 +261,14 @@ def image_extension(item: Item) -> str:
         return ".jpg"
     file = item.media.files[0]
     return file.ext or extension(file.name or "") or ".jpg"
+
+
+def note_missing(sink: Sink, trainer: str, missing: Sequence[str]) -> None:
+    """Note which of the subsets that a trainer needs are not there."""
+    if missing:
+        wanted = " and ".join(f"'{key}'" for key in missing)
+        subsets = "subset" if len(missing) == 1 else "subsets"
+        sink.note(f"{trainer} looks for the {subsets} {wanted}, which this dataset does not have")
 
 
 def metadata(dataset: Dataset) -> dict[str, Any]:
