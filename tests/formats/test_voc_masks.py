@@ -262,15 +262,37 @@ def test_an_object_with_another_label_than_its_mask_keeps_it(of_mask: bool):
 
 
 def test_numbers_that_do_not_agree_join_nothing():
-    swapped = boxed(("dog", (5, 1, 7, 5)), ("cat", (1, 1, 4, 3)), of_mask=True)
+    objects = [("dog", (5, 1, 7, 5)), ("cat", (1, 1, 4, 3)), ("dog", (0, 0, 1, 1))]
+    swapped = boxed(*objects, of_mask=True)
     source = MemorySource(
         files(png(CLASSES), png(INSTANCES), **{"Annotations/a.xml": swapped}), name="d"
     )
     (item,) = formats.read(source, formats.find("voc"))
     found = [(type(note), note.label) for note in item.annotations]
-    assert found[:2] == [(Bbox, "dog"), (Bbox, "cat")]
-    assert found[2:] == [(Mask, name) for name in ("cat", "dog", "cat", "ignored")]
+    assert found[:3] == [(Bbox, "dog"), (Bbox, "cat"), (Bbox, "dog")]
+    assert found[3:] == [(Mask, name) for name in ("cat", "dog", "cat", "ignored")]
     assert not source.notes
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_an_object_that_was_removed_leaves_the_masks_of_the_others_alone(gone: int):
+    objects = [("cat", (1, 1, 4, 3)), ("dog", (5, 1, 7, 6)), ("cat", (1, 3, 4, 5))]
+    document = boxed(*(one for n, one in enumerate(objects) if n != gone), of_mask=True)
+    (item,) = read(files(png(CLASSES), png(INSTANCES), **{"Annotations/a.xml": document}))
+    masks = [note for note in item.annotations if note.label != "ignored"]
+    numbers = [n for n in (1, 2, 3) if n != gone + 1] + [gone + 1]
+    assert [note.label for note in masks] == [objects[n - 1][0] for n in numbers]
+    for note, number in zip(masks, numbers, strict=True):
+        assert np.array_equal(pixels_of(note), number == INSTANCES)
+    assert [note.extra.get("voc", {}).get("#instance") for note in masks] == [None, None, gone + 1]
+
+
+def test_objects_that_are_fewer_and_in_another_order_take_no_mask_of_another():
+    document = boxed(("dog", (5, 1, 7, 5)), ("cat", (1, 1, 4, 3)), of_mask=True)
+    (item,) = read(files(png(CLASSES), png(INSTANCES), **{"Annotations/a.xml": document}))
+    found = [(type(note), note.label) for note in item.annotations]
+    assert found[:2] == [(Mask, "dog"), (Bbox, "cat")]
+    assert found[2:] == [(Mask, name) for name in ("cat", "cat", "ignored")]
 
 
 def test_a_covered_mask_lies_in_the_box_of_its_object():

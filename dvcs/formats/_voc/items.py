@@ -226,18 +226,26 @@ class ItemReader:
         seen: set[str] = set()
         number = 0
         parts, actions = LAYOUT in self.tasks, ACTION in self.tasks
-        for element in root.iterchildren("object") if root is not None else ():
+        elements = list(root.iterchildren("object")) if root is not None else []
+        spare, shift = max(len(left) - len(elements), 0) if elements else 0, 0
+        for element in elements:
             number += 1
             found = read_object(element, parts=parts, actions=actions)
             if any(isinstance(note, Bbox) for note in found.notes[1:]):
                 seen.add(LAYOUT)
             if actions and self._add_actions(entry.id, element, number, found):
                 seen.add(ACTION)
-            region = left.get(number)
-            if region is None or not self._is_of(region, found, regions):
+            if shift < spare and _fit(left.get(number + shift), found) < FITTING:
+                # Objects are missing: those behind them have the numbers that they had before.
+                later = range(shift + 1, spare + 1)
+                fitting = (n for n in later if _fit(left.get(number + n), found) >= FITTING)
+                shift = next(fitting, shift)
+            region = left.get(number + shift)
+            strange = shift and not _fits(region, found)
+            if region is None or strange or not self._is_of(region, found, regions):
                 notes += groups.joined(found.notes, found.group)
                 continue
-            del left[number]
+            del left[number + shift]
             if self._name(region) not in {None, found.notes[0].label}:
                 self.source.note(RELABELLED, example=f"'{entry.id}', object {number}")
             mask = self._mask(region, found.notes[0].label)
@@ -273,19 +281,13 @@ class ItemReader:
         numbers mean nothing here. Then it is where the box fits the mask, and fits no mask of the
         object's label better.
         """
-        first = found.notes[0]
-        label = first.label
+        label = found.notes[0].label
         if self._name(region) in {None, label}:
             return True
-        from dvcs.formats._voc import masks
-
-        for box in [first] if isinstance(first, Bbox) else convert(first, "bbox", None) or ():
-            fit, inside = masks.fit(region, box)
-            # A box that stands for a mask is around all of it, also what others cover.
-            if fit >= FITTING or (found.of_mask and inside):
-                named = (one for one in others if self._name(one) == label)
-                return not any(masks.fit(one, box)[0] > fit for one in named)
-        return False
+        if not _fits(region, found):
+            return False
+        fit = _fit(region, found)
+        return not any(_fit(one, found) > fit for one in others if self._name(one) == label)
 
     @staticmethod
     def _mask(region: "Region", label: str | None) -> Mask:
@@ -318,6 +320,23 @@ class _Groups:
             if group is not None:
                 self.known[group] = number
         return [note.with_(group=number) for note in notes]
+
+
+def _fit(region: "Region | None", found: Found, *, inside: bool = False) -> float:
+    """Return the IoU of an object's box and a mask's extent, or whether the mask is in the box."""
+    from dvcs.formats._voc import masks
+
+    first = found.notes[0]
+    boxes = [first] if isinstance(first, Bbox) else convert(first, "bbox", None) or []
+    if region is None or not boxes:
+        return 0.0
+    return float(masks.fit(region, boxes[0])[inside])
+
+
+def _fits(region: "Region | None", found: Found) -> bool:
+    # A box that stands for a mask is around all of it, also what others cover.
+    inside = found.of_mask and _fit(region, found, inside=True) > 0
+    return inside or _fit(region, found) >= FITTING
 
 
 def _with_mask(element: "_xml.Element", found: Found, mask: Mask) -> list[Annotation]:
