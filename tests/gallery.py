@@ -5,9 +5,13 @@ Coordinates are odd on purpose (thirds, halves, beyond the border); no two annot
 are equal; ids are unique over the dataset where they are given.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
 
 from dvcs.files import BytesOrigin
 from dvcs.geometry import masks
@@ -164,3 +168,17 @@ def gallery(media: frozenset[str] = frozenset({"image"})) -> Dataset:
     if "image" not in media and "point_cloud" in media:
         return Dataset(LABELS, _clouds)
     return Dataset(LABELS, _items)
+
+
+def exif_picture(
+    orientation: int, kind: str = "JPEG", size: tuple[int, int] = (60, 100), seed: int = 0
+) -> bytes:
+    """Return an image of a stored (height, width) that says by EXIF how it is to be turned."""
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    pixels = np.stack([x * 2, y * 3, x + y + seed], axis=-1).astype(np.uint8)
+    exif = Image.Exif()
+    exif[274], exif[0x010F] = orientation, "Maker"
+    options = {"quality": 100} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, exif=exif, **options)
+    return file.getvalue()

@@ -97,16 +97,16 @@ def _ground(item: Item) -> tuple["Picture", float, str]:
     from dvcs.media import drawing, pixels
     from dvcs.web.pictures import small, source_of
 
+    size = item.media.size if item.media is not None else None
     origin, why = source_of(item)
     if origin is not None:
         try:
-            made = small(origin.read())
+            made = small(origin.read(), size)
         except (DvcsError, OSError) as error:
             why = str(error)
         else:
             picture = _enlarged(drawing.in_color(pixels.decode(made.data)))
             return picture, picture.shape[1] / made.size[1], ""
-    size = item.media.size if item.media is not None else None
     height, width = size if size is not None and min(size) > 0 else _extent(item)
     longest = max(height, width)
     scale = SIDE / longest if longest > SIDE else max(1, SMALL // longest)

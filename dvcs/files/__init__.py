@@ -10,7 +10,7 @@ Where formats read from and write to: trees of files with `/` paths, in a stable
 """
 
 from dvcs.files.folder_sink import FolderSink
-from dvcs.files.origins import BytesOrigin, PathOrigin, image_size
+from dvcs.files.origins import BytesOrigin, PathOrigin, Unturned, image_size, unturned_header
 from dvcs.files.sink import MemorySink, Sink
 from dvcs.files.source import FolderSource, MemorySource, Source, open_source
 
@@ -23,6 +23,8 @@ __all__ = [
     "PathOrigin",
     "Sink",
     "Source",
+    "Unturned",
     "image_size",
     "open_source",
+    "unturned_header",
 ]

@@ -5,12 +5,17 @@ import os
 import sys
 from abc import abstractmethod
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from dvcs.errors import InvalidMedia, MissingObject
-from dvcs.model import Item
+from dvcs.model import Item, Origin
+
+if TYPE_CHECKING:
+    from dvcs.media.headers import ImageHeader
 
 
 class PathOrigin(msgspec.Struct, frozen=True):
@@ -63,6 +68,65 @@ def image_size(item: Item) -> tuple[int, int] | None:
             continue
         return header.height, header.width
     return None
+
+
+class Unturned(msgspec.Struct, frozen=True):
+    """An image that EXIF turns, as it is without: `dvcs.media.turning` says when it is wanted."""
+
+    origin: Origin
+
+    @property
+    def path(self) -> Path | None:
+        """None: no file is like this."""
+        return None
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        from dvcs.media.turning import unturned
+
+        return unturned(self.origin.read())
+
+
+def unturned_header(item: Item, index: int = 0) -> "ImageHeader | None":
+    """
+    Return the header of an item's image if EXIF turns it, and its declared size is that before.
+
+    None for all others, among them those that are not at hand; they are not opened where the
+    declared size tells enough.
+    """
+    size = item.media.size if item.media is not None else None
+    origin = item.origins[index] if index < len(item.origins) else None
+    if size is None or size[0] == size[1] or origin is None:
+        return None
+    from dvcs.media.headers import read_header
+    from dvcs.media.turning import lies_unturned
+
+    try:
+        with opened(origin) as file:
+            header = read_header(file)
+    except (InvalidMedia, MissingObject, OSError):
+        return None  # whoever wants its bytes will say so
+    return header if lies_unturned(header, size) else None
+
+
+def opened(origin: Origin) -> BinaryIO:
+    """Return a file for a look at the beginning of what an origin gives."""
+    if isinstance(origin, Peeking):
+        return origin.peek()
+    if isinstance(origin, ListedOrigin):
+        return open(origin.file, "rb", buffering=0)  # noqa: PTH123 -- a path costs 3 us more
+    path = origin.path
+    return BytesIO(origin.read()) if path is None else path.open("rb", buffering=0)
+
+
+class Peeking:
+    """An origin that can show the beginning of its bytes without reading all of them."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def peek(self) -> BinaryIO:
+        """Return a seekable file for a look at the beginning."""
 
 
 class Copying:

@@ -21,11 +21,16 @@ import msgspec
 
 from dvcs.errors import DvcsError, MissingObject, UnsafeName
 from dvcs.files.notes import Notes
+from dvcs.files.origins import Unturned, unturned_header
 from dvcs.model import Item, Origin
 from dvcs.names import extension, item_id, strip_extension
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can hold: members do not tell when they were written."""
+UNTURNED = (
+    "an image is written without the turn that its EXIF orientation asks for, because its size is"
+    " declared unturned, and so its coordinates are"
+)
 Encoder = Callable[[bytes, str], bytes]
 Sum = tuple[int, int]
 """Size and CRC-32 of a file."""
@@ -50,6 +55,8 @@ class Sink(ABC):
         self.save_media = save_media
         self.image_ext = image_ext
         self.link = link
+        self.relative = False
+        """Whether coordinates are parts of the size that whoever reads an image finds in it."""
         self.written: dict[str, bool] = {}
         """What was written, in order; whether it is media."""
         self.missing_media = 0
@@ -140,13 +147,24 @@ class Sink(ABC):
         checked = self._checked(path, media=True)
         try:
             if self.image_ext and _extension_of(item, index).lower() != self.image_ext.lower():
-                self._reencoded(item, checked, origin)
+                self._reencoded(item, checked, self._in_frame(item, index, origin))
+            elif self.relative and (framed := self._in_frame(item, index, origin)) is not origin:
+                self._media(checked, framed)
+                self._wrote(checked)
             else:
                 self._media(checked, origin)
         except MissingObject:
             self.missing_media += 1
             del self.written[checked]
         return path
+
+    def _in_frame(self, item: Item, index: int, origin: Origin) -> Origin:
+        """Return an image as the coordinates on it are, which may be unturned."""
+        header = unturned_header(item, index)
+        if header is None:
+            return origin
+        self.note(UNTURNED, example=f"'{item.id}' is {header.height} x {header.width}")
+        return Unturned(origin)
 
     def _reencoded(self, item: Item, path: str, origin: Origin) -> None:
         from dvcs.media.pixels import decode, encode

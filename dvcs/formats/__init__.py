@@ -253,6 +253,7 @@ def write(
     checked = checked_options(writer, options, f"writing {format.name}")
     format = narrowed(format, options, _tasks(format, options))
     fidelity = Fidelity(format.name)
+    sink.relative = format.relative
     writer(fitted(dataset, format, fidelity, convert_shapes=convert_shapes), sink, **checked)
     fidelity.missing_media = sink.missing_media
     fidelity.notes = sink.notes

@@ -72,6 +72,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     annotated: Literal["held", "never", "always"] = "held"
     """Whether the files tell an item without objects from one that nobody looked at; else all items
     without annotations are `never`, or `always`, read as looked at."""
+    relative: bool = False
+    """Whether coordinates are parts of the image's size, which whoever reads it takes from it."""
     aliases: tuple[str, ...] = ()
     lossless: bool = False
     """Whether everything in the model comes back from it, whatever format it came from."""

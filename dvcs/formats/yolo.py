@@ -223,6 +223,7 @@ FORMATS = (
         detect=detect,
         read=read,
         write=write,
+        relative=True,
         aliases=("darknet", "yolo_darknet", "yolo_strict"),
     ),
 )

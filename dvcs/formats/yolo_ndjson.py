@@ -205,6 +205,7 @@ FORMATS = (
         detect=detect,
         read=read,
         write=write,
+        relative=True,
         aliases=("ultralytics_ndjson", "ndjson"),
     ),
 )

@@ -153,6 +153,7 @@ FORMATS = (
         detect=_detector("detect"),
         read=_reader("detect"),
         write=_writer("detect"),
+        relative=True,
         aliases=(
             *("yolo_ultralytics", "yolo_ultralytics_detection", "yolov8", "yolov8_detection"),
             *("ultralytics", "yolov5", "yolo11", "yolo_loose", "roboflow_yolo"),
@@ -169,6 +170,7 @@ FORMATS = (
         detect=_detector("segment"),
         read=_reader("segment"),
         write=_writer("segment"),
+        relative=True,
         aliases=("yolov8_segmentation", "yolo_segmentation", "yolo_ultralytics_segmentation"),
     ),
     Format(
@@ -183,6 +185,7 @@ FORMATS = (
         detect=_detector("pose"),
         read=_reader("pose"),
         write=_writer("pose"),
+        relative=True,
         aliases=("yolov8_pose", "yolo_keypoints", "yolo_ultralytics_pose"),
     ),
     Format(
@@ -195,6 +198,7 @@ FORMATS = (
         detect=_detector("obb"),
         read=_reader("obb"),
         write=_writer("obb"),
+        relative=True,
         aliases=(
             *("yolov8_oriented_boxes", "yolo_oriented_boxes", "yolov8_obb"),
             *("yolo_ultralytics_oriented_boxes", "roboflow_yolo_obb"),

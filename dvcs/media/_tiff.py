@@ -10,7 +10,7 @@ Sources: TIFF revision 6.0 section 2, the BigTIFF proposal (Aware Systems), EXIF
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from dvcs.errors import InvalidMedia
 from dvcs.media._window import ImageHeader, Window, damaged, header
@@ -37,12 +37,18 @@ MOST_VALUES: Final = 1 << 24
 ReadBytes = Callable[[int, int], bytes]
 
 
-def read_tags(at: ReadBytes, wanted: frozenset[int]) -> dict[int, tuple[int, ...]]:
-    """
-    Return the integer values of the `wanted` tags of the first page.
+class _Page(NamedTuple):
+    """The first page's table of tags: its bytes and where they stand, and how they are to read."""
 
-    `at(offset, count)` gives bytes from the start of the TIFF header or raises `InvalidMedia`.
-    """
+    order: str
+    offset_code: str
+    entry: struct.Struct
+    inline: int
+    start: int
+    table: bytes
+
+
+def _page(at: ReadBytes) -> _Page:
     order = {b"II": "<", b"MM": ">"}.get(at(0, 2))
     if order is None:
         raise damaged("TIFF", "it has no byte order mark")
@@ -58,8 +64,18 @@ def read_tags(at: ReadBytes, wanted: frozenset[int]) -> dict[int, tuple[int, ...
     (count,) = struct.unpack(f"{order}{count_code}", at(page, count_size))
     if not 0 < count <= MOST_TAGS:
         raise damaged("TIFF", f"its first page has {count} tags")
+    start = page + count_size
+    return _Page(order, offset_code, entry, inline, start, at(start, count * entry.size))
+
+
+def read_tags(at: ReadBytes, wanted: frozenset[int]) -> dict[int, tuple[int, ...]]:
+    """
+    Return the integer values of the `wanted` tags of the first page.
+
+    `at(offset, count)` gives bytes from the start of the TIFF header or raises `InvalidMedia`.
+    """
+    order, offset_code, entry, inline, _, table = _page(at)
     found: dict[int, tuple[int, ...]] = {}
-    table = at(page + count_size, count * entry.size)
     for tag, kind, values, field in entry.iter_unpack(table):
         code = NUMBERS.get(kind)
         if tag not in wanted or tag in found or code is None or not 0 < values <= MOST_VALUES:
@@ -70,6 +86,19 @@ def read_tags(at: ReadBytes, wanted: frozenset[int]) -> dict[int, tuple[int, ...
     return found
 
 
+def orientation_place(at: ReadBytes) -> tuple[int, str] | None:
+    """Return where the orientation stands that `read_tags` finds, and its `struct` code."""
+    order, offset_code, entry, inline, start, table = _page(at)
+    for n, (tag, kind, values, field) in enumerate(entry.iter_unpack(table)):
+        code = NUMBERS.get(kind)
+        if tag == ORIENTATION and code is not None and 0 < values <= MOST_VALUES:
+            size = values * struct.calcsize(f"={code}")
+            own = start + (n + 1) * entry.size - inline
+            place = own if size <= inline else struct.unpack(offset_code, field)[0]
+            return place, f"{order}{code}"
+    return None
+
+
 def exif_orientation(window: Window, start: int, size: int) -> int:
     """
     Return the orientation (1-8) that an EXIF block of `size` bytes at `start` states.
@@ -78,6 +107,7 @@ def exif_orientation(window: Window, start: int, size: int) -> int:
     the file ends within the block, `InvalidMedia` is raised.
     """
     window.at(start + max(size, 1) - 1, 1)
+    window.exif = start, size
 
     def at(offset: int, count: int) -> bytes:
         if offset + count > size:

@@ -29,11 +29,16 @@ class ImageHeader(NamedTuple):
 
 
 class Window:
-    """A file or bytes, read at absolute offsets, a little at a time."""
+    """
+    A file or bytes, read at absolute offsets, a little at a time.
 
-    __slots__ = ("_data", "_source", "head")
+    `exif` is where the EXIF block stands that a reader has looked into: its offset and length.
+    """
+
+    __slots__ = ("_data", "_source", "exif", "head")
 
     def __init__(self, source: "bytes | bytearray | memoryview | BinaryIO") -> None:
+        self.exif: tuple[int, int] | None = None
         if isinstance(source, (bytes, bytearray, memoryview)):
             self._source: BinaryIO | None = None
             self._data: bytes | bytearray | memoryview = source

@@ -63,7 +63,11 @@ def read_header(source: bytes | bytearray | memoryview | BinaryIO) -> ImageHeade
         InvalidMedia: no known kind, damaged, or cut off within the header.
 
     """
-    window = Window(source)
+    return read_window(Window(source))
+
+
+def read_window(window: Window) -> ImageHeader:
+    """Do what `read_header` does, for callers that want to know where the EXIF block stands."""
     head = window.head
     read = _READERS.get(head[:2])
     if read is None:

@@ -34,7 +34,10 @@ class Media(
     """
     What an item's annotations are about. `height` and `width` are those of the image as shown.
 
-    `orientation` is the EXIF orientation (1 to 8) where it is not 1; `frame` counts from 0.
+    Where a dataset declares them, they are what it declares, and they decide what coordinates mean:
+    of an image that EXIF turns they may be those of the image as it is stored, if whoever annotated
+    it ignored EXIF. `orientation` is the EXIF orientation (1 to 8) where it is not 1 and the size
+    was read with it; `frame` counts from 0.
     """
 
     kind: Literal["image", "multi_image", "point_cloud", "video_frame"] = msgspec.field(

@@ -217,6 +217,19 @@ class MediaStore:
             raise
         return target  # type: ignore[return-value]  # it has all that BinaryIO promises
 
+    def peek(self, sha256: str) -> BinaryIO:
+        """
+        Return a seekable file for a look at the beginning of a file.
+
+        What is large and not compressed is not verified: that takes reading all of it, so whoever
+        goes on to use the bytes has to `read` them. Raises as `read` does.
+        """
+        if self._small(sha256) is None:
+            path = self._large(sha256)
+            if path is not None and path.suffix != ZST:
+                return path.open("rb", buffering=0)
+        return self.open(sha256)
+
     def copy_to(
         self, sha256: str, target: Path, *, link: Link = "reflink", fresh: bool = False
     ) -> Link:

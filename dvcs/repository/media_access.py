@@ -2,13 +2,13 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from dvcs.errors import CorruptObject
 from dvcs.files import PathOrigin
-from dvcs.files.origins import Copying
+from dvcs.files.origins import Copying, Peeking
 from dvcs.model import MediaFile, Origin
 from dvcs.repository import absent
 from dvcs.repository.references import References
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dvcs.repository import Repository
 
 
-class StoredOrigin(msgspec.Struct, Copying, frozen=True):
+class StoredOrigin(msgspec.Struct, Copying, Peeking, frozen=True):
     """A file in the media store; what it gives is verified."""
 
     store: "MediaStore"
@@ -33,6 +33,10 @@ class StoredOrigin(msgspec.Struct, Copying, frozen=True):
     def read(self) -> bytes:
         """Return the bytes. Raises MissingObject and CorruptObject."""
         return self.store.read(self.sha256)
+
+    def peek(self) -> BinaryIO:
+        """Return a file for a look at the beginning. Raises MissingObject and CorruptObject."""
+        return self.store.peek(self.sha256)
 
     def copy_to(self, target: Path, *, link: str) -> None:
         """Write the bytes to a new file that nobody looks at before all is written."""

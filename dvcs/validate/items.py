@@ -7,6 +7,7 @@ Whatever is off costs nothing; what is on is decided once, in the constructor.
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from dvcs.files import unturned_header
 from dvcs.model import (
     Annotation,
     AttributeSpec,
@@ -52,6 +53,8 @@ class ItemRules:
             what = f"annotation for {self._options.task}" if self._options.task else "annotation"
             said = f"the item has no {what}"
             yield of_item("MissingAnnotation", self._on["MissingAnnotation"], said, item)
+        if level := self._on.get("UnturnedSize"):
+            yield from _unturned(item, level)
         if level := self._on.get("MultiLabelAnnotations"):
             yield from _several_labels(item, notes, level)
         for n, note in notes:
@@ -120,6 +123,20 @@ def _several_labels(
         listed = ", ".join(f"'{name}'" for name in names)
         said = f"the item has {len(names)} labels: {listed}"
         yield of_item("MultiLabelAnnotations", level, said, item)
+
+
+def _unturned(item: Item, level: Severity) -> Iterator[Finding]:
+    """Yield where the image, if it is at hand, is shown on another side than is declared."""
+    if not item.origins:
+        return
+    header = unturned_header(item)
+    if header is not None:
+        said = (
+            f"the size is declared as {header.height} x {header.width}, and EXIF (orientation"
+            f" {header.orientation}) has the image shown as {header.width} x {header.height}:"
+            " programs that honour EXIF see the shapes elsewhere"
+        )
+        yield of_item("UnturnedSize", level, said, item)
 
 
 def _duplicates(

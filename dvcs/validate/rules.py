@@ -79,6 +79,9 @@ RULES: Mapping[str, Rule] = {
         "a value is not among those declared", "warning", "item", own=True
     ),
     "OutsideImage": Rule("a shape reaches beyond its image", "warning", "item", own=True),
+    "UnturnedSize": Rule(
+        "the declared size is that of the image before EXIF turns it", "warning", "item", own=True
+    ),
     "DuplicateAnnotation": Rule(
         "two annotations of an item have the same label and shape", "warning", "item", own=True
     ),

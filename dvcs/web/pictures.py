@@ -56,11 +56,17 @@ class Shown(NamedTuple):
     failed: bool = False
 
 
-def small(data: bytes) -> Picture:
-    """Make a small picture of an image file's bytes. Raises InvalidMedia."""
-    from dvcs.media import pixels
+def small(data: bytes, declared: tuple[int, int] | None = None) -> Picture:
+    """
+    Make a small picture of an image file's bytes. Raises InvalidMedia.
 
-    image = _eight_bits(pixels.decode(data))
+    `declared` is the size (h, w) that the dataset states: it tells whether what is drawn on the
+    picture is meant for the image as EXIF turns it.
+    """
+    from dvcs.media import pixels
+    from dvcs.media.turning import in_frame
+
+    image = _eight_bits(pixels.decode(in_frame(data, declared)))
     height, width = size = image.shape[:2]
     longest = max(height, width)
     if longest > SIDE:
@@ -101,6 +107,10 @@ def source_of(item: "Item | None") -> "tuple[Origin | None, str]":
         if origin is not None:
             return origin, ""
     return None, "the image is not at hand"
+
+
+def _declared(item: "Item | None") -> tuple[int, int] | None:
+    return item.media.size if item is not None and item.media is not None else None
 
 
 def _is_picture(file: object) -> bool:
@@ -208,12 +218,12 @@ class Pictures:
             data = origin.read()
         except (DvcsError, OSError) as error:
             return Shown(why=f"the image cannot be read: {error}", failed=True)
-        return pool.submit(small, data)
+        return pool.submit(small, data, _declared(item))
 
     def _ended(
         self, thing: T, item: "Item | None", begun: "Future[Picture] | Shown"
     ) -> tuple[T, Shown]:
-        known = item.media.size if item is not None and item.media is not None else None
+        known = _declared(item)
         try:
             if isinstance(begun, Shown):
                 shown = begun._replace(size=known)

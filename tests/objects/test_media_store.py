@@ -79,6 +79,20 @@ def test_files_come_back_at_all_boundaries_of_size(store, tmp_path, size, make):
     assert MediaStore(store.root).read(sha(data)) == data
 
 
+def test_the_beginning_of_a_file_can_be_looked_at(store):
+    kinds = (b"small", os.urandom(SMALL + 1), bytes(4 * SMALL))
+    with store.writer() as writer:
+        held = [writer.add_bytes(data).sha256 for data in kinds]
+        writer.publish()
+    for data, sha256 in zip(kinds, held, strict=True):
+        with store.peek(sha256) as file:
+            assert file.read(5) == data[:5]
+            file.seek(0)
+            assert file.read() == data
+    with pytest.raises(MissingObject):
+        store.peek("0" * 64)
+
+
 def test_where_and_how_each_kind_of_file_is_stored(store):
     small, large, text = incompressible(500), incompressible(SMALL), compressible(SMALL * 3)
     put(store, small, large, text)

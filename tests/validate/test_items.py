@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvcs.errors import UnknownName, UsageError
+from dvcs.errors import MissingObject, UnknownName, UsageError
+from dvcs.files import BytesOrigin
 from dvcs.model import (
     AttributeSpec,
     Bbox,
@@ -20,6 +21,7 @@ from dvcs.model import (
     Labels,
     Mask,
     Media,
+    MediaFile,
     Other,
     Points,
     Polygon,
@@ -27,6 +29,7 @@ from dvcs.model import (
     RotatedBbox,
 )
 from dvcs.validate import RULES, ItemRules, Options, validate_items
+from tests.gallery import exif_picture
 
 LABELS = Labels(["cat", "dog"])
 IMAGE = Media(height=48, width=64)
@@ -327,3 +330,31 @@ def test_no_shape_whatever_its_numbers_stops_the_rules_about_sizes(notes, task):
 
     report = validate(Dataset.from_items(items), Options(task=task))
     assert report.statistics["item_count"] == 4
+
+
+def absent() -> bytes:
+    raise MissingObject("it is not here")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "is_found"),
+    [
+        (6, (60, 100), True),
+        (8, (60, 100), True),
+        (6, (100, 60), False),
+        (6, (None, None), False),
+        (3, (60, 100), False),
+        (None, (60, 100), False),
+    ],
+)
+def test_a_size_that_was_declared_before_exif_turns_the_image_is_found(orientation, size, is_found):
+    media = Media(files=(MediaFile(ext=".jpg"),), height=size[0], width=size[1])
+    origin = BytesOrigin(absent if orientation is None else lambda: exif_picture(orientation))
+    item = Item(id="1", subset="train", media=media, annotations=[box()], origins=(origin,))
+    said = [one.description for one in validate_items([item], LABELS)]
+    assert bool(said) == is_found
+    if said:
+        assert said[0].startswith("the size is declared as 100 x 60, and EXIF (orientation")
+        assert "60 x 100" in said[0]
+    off = Options(levels={"UnturnedSize": "off"})
+    assert not list(validate_items([item], LABELS, off))

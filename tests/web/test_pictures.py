@@ -43,6 +43,14 @@ def test_an_image_that_lies_on_its_side_is_put_upright():
     assert pixels[-20:].mean() > 235
 
 
+def test_an_image_with_a_size_declared_before_its_turn_stays_as_it_is_stored():
+    picture = small(jpeg(400, 200, orientation=6), (200, 400))
+    assert picture.size == (200, 400)
+    pixels = opened(picture).astype(int)
+    assert pixels[:, :20].mean() < 20
+    assert pixels[:, -20:].mean() > 235
+
+
 def test_what_a_camera_wrote_is_left_out():
     data = jpeg(400, 200)
     assert b"Maker of cameras" in data

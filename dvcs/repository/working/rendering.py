@@ -5,14 +5,16 @@ Media are not copied: each file is a mark that says whose it is, and reads the s
 format asks for them. So a read item is known for what it was, whatever the format calls it.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from dvcs import formats
 from dvcs.errors import NotADataset
-from dvcs.files import MemorySink, MemorySource
+from dvcs.files import MemorySink, MemorySource, Unturned
+from dvcs.files.origins import Peeking, opened
 from dvcs.files.sink import Sum, sum_of
 from dvcs.files.source import STAMP
 from dvcs.formats._format import Format
@@ -113,12 +115,13 @@ def _write_and_read(
     source.finish()
     media: dict[Name, list[str]] = {}
     for path, origin in sink.origins.items():
-        if isinstance(origin, _Tagged):
-            media.setdefault(origin.name, []).append(path)
+        owner = _name_of(origin)
+        if owner is not None:
+            media.setdefault(owner, []).append(path)
     return Rendered(read, found, media)
 
 
-class _Tagged:
+class _Tagged(Peeking):
     """The bytes of a stored item's media, and whose they are."""
 
     __slots__ = ("_origin", "name")
@@ -134,6 +137,9 @@ class _Tagged:
     def read(self) -> bytes:
         return self._origin.read()
 
+    def peek(self) -> BinaryIO:
+        return opened(self._origin)
+
 
 def _tagged(item: Item, tags: dict[Name, Media]) -> Item:
     name = item.subset, quote(item.id).encode()
@@ -147,7 +153,13 @@ def _tagged(item: Item, tags: dict[Name, Media]) -> Item:
 
 
 def _tag_of(item: Item) -> Name | None:
-    return next((one.name for one in item.origins if isinstance(one, _Tagged)), None)
+    return next((name for one in item.origins if (name := _name_of(one)) is not None), None)
+
+
+def _name_of(origin: Origin | None) -> Name | None:
+    """Return whose media an origin gives."""
+    inner = origin.origin if isinstance(origin, Unturned) else origin
+    return inner.name if isinstance(inner, _Tagged) else None
 
 
 def _as_shown(item: Item, stored: Media | None) -> Item:
@@ -157,8 +169,12 @@ def _as_shown(item: Item, stored: Media | None) -> Item:
         return item.with_(origins=())
     files: list[MediaFile] = []
     for n, file in enumerate(media.files):
-        there = n < len(item.origins) and item.origins[n] is not None
-        if there and n < len(stored.files):
+        origin = item.origins[n] if n < len(item.origins) else None
+        if isinstance(origin, Unturned):
+            data = origin.read()
+            digest = hashlib.sha256(data).hexdigest()
+            files.append(msgspec.structs.replace(file, sha256=digest, size=len(data)))
+        elif origin is not None and n < len(stored.files):
             was = stored.files[n]
             files.append(msgspec.structs.replace(file, sha256=was.sha256, size=was.size))
         else:

@@ -8,6 +8,7 @@ and the copy was found to have no changes. Files that the format has nothing to 
 alone. What is overwritten by force, or was the user's own spelling of a dataset, goes to the trash.
 """
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -18,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dvcs import formats
 from dvcs.errors import DirtyWorkingCopy, UnsafeName, UsageError
-from dvcs.files import Sink
+from dvcs.files import Sink, Unturned
 from dvcs.files.source import STAMP
 from dvcs.formats._fidelity import Fidelity
 from dvcs.formats._stamps import Stamp, write_stamp
@@ -81,6 +82,8 @@ class CopySink(Sink):
         assert self._item is not None  # noqa: S101 - `media` has just set it
         item, n = self._item
         known = item.media.files[n].sha256 if item.media is not None else None
+        if isinstance(origin, Unturned):  # other bytes than are stored
+            known = hashlib.sha256(origin.read()).hexdigest()
         self.media_files[path] = NewMedia(
             bytes.fromhex(known) if known else b"", origin, item.media
         )
@@ -264,7 +267,9 @@ def _replace(made: Plan, reading: Reading, path: str, *, clean: bool, mode: Mode
     elif not _is_committed(made, reading, path, clean=clean):
         _block(made, path, mode, current)
         return
-    elif _use(reading, path) != MEDIA and not _is_ours(made, reading, path):
+    elif _is_derived(made, reading, path) or (
+        _use(reading, path) != MEDIA and not _is_ours(made, reading, path)
+    ):
         made.saved.add(path)
     made.writes[path] = current
 
@@ -288,7 +293,8 @@ def _leave_or_remove(
     if owned and (agreed or _is_committed(made, reading, path, clean=clean)):
         made.removals[path] = stat
         kept_elsewhere = known.use == MEDIA or _is_ours(made, reading, path)
-        if not (kept_elsewhere and _is_committed(made, reading, path, clean=clean)):
+        committed = _is_committed(made, reading, path, clean=clean)
+        if not (kept_elsewhere and committed) or _is_derived(made, reading, path):
             made.saved.add(path)
         return
     if owned and mode.keep and reading.confirmed(path) is None:
@@ -320,7 +326,22 @@ def _is_committed(made: Plan, reading: Reading, path: str, *, clean: bool) -> bo
         return False
     if known.use in (CONTENT, PEEKED):
         return True
-    return known.use == MEDIA and bool(known.sha256) and known.sha256.hex() in made.repo.media
+    if known.use != MEDIA or not known.sha256:
+        return False
+    return known.sha256.hex() in made.repo.media or _is_derived(made, reading, path)
+
+
+def _is_derived(made: Plan, reading: Reading, path: str) -> bool:
+    """Tell whether an image is another form of what is stored: without its turn, as it seems."""
+    known, old = reading.index.known.get(path, Known()), made.old
+    return (
+        known.use == MEDIA
+        and old is not None
+        and old.written
+        and old.media == "store"
+        and formats.find(old.format).relative
+        and known.sha256.hex() not in made.repo.media
+    )
 
 
 def known_media(new: NewMedia, sha256: bytes) -> Known:
