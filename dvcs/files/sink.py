@@ -11,7 +11,7 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,6 @@ UNTURNED = (
     "an image is written without the turn that its EXIF orientation asks for, because its size is"
     " declared unturned, and so its coordinates are"
 )
-Encoder = Callable[[bytes, str], bytes]
 Sum = tuple[int, int]
 """Size and CRC-32 of a file."""
 
