@@ -99,14 +99,24 @@ def unturned_header(item: Item, index: int = 0) -> "ImageHeader | None":
     if size is None or size[0] == size[1] or origin is None:
         return None
     from dvcs.media.headers import read_header
-    from dvcs.media.turning import lies_unturned
+    from dvcs.media.turning import lies_unturned, may_turn
 
     try:
+        if isinstance(origin, ListedOrigin) and not may_turn(_start(origin.file)):
+            return None  # 4 us of the 10 that its header takes
         with opened(origin) as file:
             header = read_header(file)
     except (InvalidMedia, MissingObject, OSError):
         return None  # whoever wants its bytes will say so
     return header if lies_unturned(header, size) else None
+
+
+def _start(file: str) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | BINARY)
+    try:
+        return os.read(descriptor, FIRST)
+    finally:
+        os.close(descriptor)
 
 
 def opened(origin: Origin) -> BinaryIO:
@@ -160,6 +170,8 @@ UNSUPPORTED = frozenset(
     (errno.EOPNOTSUPP, errno.EXDEV, errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EPERM)
 )
 BINARY = getattr(os, "O_BINARY", 0)
+FIRST = 512
+"""Bytes of a photograph that mostly tell whether there is EXIF in it."""
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
 CHUNK = 1 << 20
 

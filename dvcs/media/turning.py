@@ -21,6 +21,9 @@ from dvcs.media.headers import read_window
 
 TURNED: Final = range(5, 9)
 """The orientations that swap rows and columns."""
+MARKER: Final = 0xFF
+APPLICATION: Final = frozenset((*range(0xE0, 0xF0), 0xFE))
+"""The segments of a JPEG that programs add, and comments."""
 
 
 def lies_unturned(header: ImageHeader, size: tuple[int, int] | None) -> bool:
@@ -30,6 +33,22 @@ def lies_unturned(header: ImageHeader, size: tuple[int, int] | None) -> bool:
         and header.width != header.height
         and size == (header.width, header.height)
     )
+
+
+def may_turn(start: bytes) -> bool:
+    """
+    Tell by the first bytes of an image whether EXIF may turn it; always True of all but JPEG.
+
+    There EXIF stands before all tables, in the very first segment if it keeps to its standard.
+    """
+    at = 2
+    while start.startswith(b"\xff\xd8") and at + 4 <= len(start) and start[at] == MARKER:
+        if start[at + 1] not in APPLICATION:
+            return False
+        if start[at + 4 : at + 8] == b"Exif":
+            return True
+        at += 2 + int.from_bytes(start[at + 2 : at + 4])
+    return True
 
 
 def unturned(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from PIL import Image
 from dvcs.errors import InvalidMedia
 from dvcs.media.headers import read_header
 from dvcs.media.pixels import decode
-from dvcs.media.turning import in_frame, unturned
+from dvcs.media.turning import in_frame, may_turn, unturned
 from tests.gallery import exif_picture
 
 STORED = (40, 70)
@@ -58,6 +58,23 @@ def test_the_declared_size_tells_in_which_frame_coordinates_are(
 ):
     data = exif_picture(orientation, kind, STORED)
     assert (in_frame(data, declared) == data) == turned
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_bytes_of_a_photograph_tell_whether_it_may_turn(kind: str):
+    for orientation in range(1, 9):
+        assert may_turn(exif_picture(orientation, kind, STORED)[:512])
+    file = io.BytesIO()
+    Image.new("RGB", STORED).save(file, kind, comment=b"not Exif")
+    plain = file.getvalue()
+    assert may_turn(plain[:512]) == (kind != "JPEG")
+    if kind == "JPEG":
+        first = exif_picture(6, kind, STORED)
+        exif = first[first.index(b"\xff\xe1") :]
+        exif = exif[: 2 + int.from_bytes(exif[2:4])]
+        behind = plain.index(b"\xff\xdb")
+        assert may_turn(plain[:behind] + exif + plain[behind:])
+        assert may_turn(plain[:20])
 
 
 def test_a_square_tells_nothing_so_it_is_taken_as_shown():
