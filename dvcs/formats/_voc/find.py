@@ -26,6 +26,8 @@ ROLES: Final = {
     "imagesets": SETS,
 }
 """What a folder is for, by its name in lower case."""
+MEANT: Final[dict[str, tuple[str, ...]]] = {".xml": (XML,), ".txt": (SETS,)}
+"""The folders that a file is for, by its extension; images may be for two."""
 SUBSETS: Final = frozenset(
     {"train", "training", "val", "valid", "validation", "test", "testing", "trainval", "dev"}
 )
@@ -100,21 +102,28 @@ def find_roots(source: Source) -> list[Root]:
     roots: dict[str, Root] = {}
     loose = Root("", loose=True)
     listings: dict[str, list[str]] = {}
+    places: dict[tuple[str, tuple[str, ...]], tuple[str, str, str] | None] = {}
     for path in source.paths:
         ending = extension(path).lower()
-        wanted: tuple[str, ...] = {".xml": (XML,), ".txt": (SETS,)}.get(ending, ())
+        wanted = MEANT.get(ending, ())
         if ending in IMAGE_EXTENSIONS:
             wanted = (CLASSES, OBJECTS)
-        place = _place(path, wanted) if wanted else None
+        folder = path[: path.rfind("/") + 1]
+        if (folder, wanted) not in places:  # the same for thousands of files
+            places[folder, wanted] = _place(folder, wanted) if wanted else None
+        place = places[folder, wanted]
         if place is not None:
             prefix, role, inner = place
-            root = roots.setdefault(prefix, Root(prefix))
-            if role == SETS:
+            root = roots.get(prefix)
+            if root is None:
+                root = roots[prefix] = Root(prefix)
+            id = inner + strip_extension(path[len(folder) :])
+            if role == XML:
+                root.xmls.setdefault(id, path)
+            elif role == SETS:
                 listings.setdefault(prefix, []).append(path)
             else:
-                {XML: root.xmls, CLASSES: root.classes, OBJECTS: root.objects}[role].setdefault(
-                    strip_extension(inner), path
-                )
+                (root.classes if role == CLASSES else root.objects).setdefault(id, path)
         elif ending == ".xml" and not path.startswith("ImageSets/"):
             loose.xmls[strip_extension(path)] = path
     _add_images(source, roots, loose)
@@ -132,9 +141,9 @@ def root_known(root: Root) -> dict[str, str]:
     return {**root.images, **root.classes, **root.objects, **root.xmls}
 
 
-def _place(path: str, wanted: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return the prefix, role and inner path of a file below a folder of one of these roles."""
-    parts = path.split("/")
+def _place(folder: str, wanted: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return the prefix, role and inner folder of one in or below a folder of these roles."""
+    parts = folder.split("/")  # the last is empty
     for n, part in enumerate(parts[:-1]):
         role = ROLES.get(part.lower(), "")
         if role in wanted:

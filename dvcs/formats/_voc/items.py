@@ -375,7 +375,8 @@ def _media(entry: Entry, head: Mapping[str, Any], extra: dict[str, Any]) -> Medi
         if said is not None:
             extra["filename"] = said
         return None
-    ext = _ending(said) if entry.image is None else extension(entry.image)
+    usual = said == f"{entry.id}.jpg" and entry.image is None
+    ext = ".jpg" if usual else _ending(said) if entry.image is None else extension(entry.image)
     if said != entry.id + ext:
         extra["filename"] = said
     return Media(files=(MediaFile(ext=ext),), height=height, width=width)

@@ -89,6 +89,8 @@ def _split(line: str) -> tuple[str, list[str]] | None:
 
 def _listed(source: Source, path: str, line: tuple[int, str], known: Container[str]) -> str:
     number, text = line
+    if text in known and text[0] != '"':
+        return _checked(source, path, number, text)
     split = _split(text)
     if split is not None:
         return _checked(source, path, number, split[0])
