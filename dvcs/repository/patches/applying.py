@@ -139,12 +139,13 @@ def _commit(
     change: Transaction, patch: Patch, text: str, author: Signature | None, made: dict[str, Any]
 ) -> Committed:
     repo = change.repo
+    media = _never_here(repo, patch)  # may read all of the history: not under the lock
     return change.commit(
         text,
         operation="apply",
         arguments={"from": patch.header.from_, "to": patch.header.to, **made},
         author=author,
-        moves=lambda _: absent.noted(repo, _never_here(repo, patch)),
+        moves=lambda _: absent.noted(repo, media),
     )
 
 
