@@ -110,8 +110,8 @@ class Rounding:
         self._explained = [0] * (MOST_DECIMALS + 1)
 
     def learn(self, old: Annotation, new: Annotation) -> None:
-        """Count a pair of one kind whose geometry differs, up to `ENOUGH`."""
-        if self._different >= ENOUGH:
+        """Count a pair, if it is of one kind and its geometry differs, up to `ENOUGH`."""
+        if self._different >= ENOUGH or type(old) is not type(new) or old.geometry == new.geometry:
             return
         rings = coordinates(new)
         if not rings:

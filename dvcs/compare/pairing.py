@@ -111,9 +111,8 @@ class Pairing:
     def teach_rounding(self, rounding: Rounding) -> None:
         """Tell a `Rounding`, when all are paired, how the coordinates of pairs differ."""
         for i, j in self.partner.items():
-            a, b = self.old[i], self.new[j]
-            if i not in self.equal and type(a) is type(b) and a.geometry != b.geometry:
-                rounding.learn(a, b)
+            if i not in self.equal:
+                rounding.learn(self.old[i], self.new[j])
 
     def finish(self, ids: IdTrust) -> None:
         """Pair what is not equal."""

@@ -86,9 +86,7 @@ def learn_rounding(
     old, new = _unnumbered(projected.annotations), _unnumbered(notes)
     for pair in _paired(old, new, known, ids, size):
         if pair.old is not None and pair.new is not None:
-            one, other = old[pair.old], new[pair.new]
-            if one.kind == other.kind and one.geometry != other.geometry:
-                rounding.learn(one, other)
+            rounding.learn(old[pair.old], new[pair.new])
 
 
 class _Notes:
