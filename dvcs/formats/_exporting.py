@@ -1,8 +1,9 @@
 """
-Exporting a dataset: written whole or not at all, with a stamp that says what it is (`_stamps.py`).
+Exporting a dataset, with a stamp that says what it is (`_stamps.py`).
 
-The stamp lists the files, so that a later export into the same folder knows which are its own, and
-which somebody has changed since.
+A new folder or zip is written whole or not at all. The stamp lists the files, so that an update of
+a folder knows which are its own, and which somebody has changed since; it replaces file by file,
+when all are written beside it, and where that is cut short, the next one goes on.
 """
 
 import os
